@@ -1,0 +1,204 @@
+//! The forward proxy: reads the requests of one client connection and sees each to its end.
+
+mod connect;
+mod exchange;
+mod request;
+mod response;
+mod target;
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use bytes::{Buf as _, BytesMut};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout, timeout_at};
+use tracing::debug;
+
+use self::request::{Action, Request};
+use super::error::Failure;
+use super::http1::{FIRST_READ, HeadScanner, MAX_HEAD, Scan, poll_fill};
+use super::relay;
+use super::server::Proxy;
+use super::upstream::{Upstream, UpstreamConnection};
+use super::watchdog::Watchdog;
+
+/// A client's connection.
+#[derive(Debug)]
+pub(crate) struct Downstream {
+    pub(crate) stream: TcpStream,
+    /// What was read, but not used yet.
+    pub(crate) buffer: BytesMut,
+    pub(crate) watchdog: Watchdog,
+}
+
+/// What becomes of a client's connection after a request.
+#[derive(Debug)]
+enum Next {
+    /// It waits for the next request.
+    Persist,
+    /// It ends in peace: all that was written is to arrive.
+    Close,
+    /// It ends at once.
+    Abandon,
+    /// Both sides have agreed on another protocol: it is relayed to this connection.
+    Relay(Box<UpstreamConnection>),
+}
+
+/// Serves a client's connection to its end, or until a CONNECT takes it over.
+pub(crate) async fn serve(proxy: Arc<Proxy>, stream: TcpStream) {
+    let mut down = Downstream { stream, buffer: BytesMut::new(), watchdog: Watchdog::new(IDLE) };
+    loop {
+        let length = match down.read_head(&proxy).await {
+            Ok(Some(length)) => length,
+            Ok(None) => return,
+            Err(failure) => {
+                down.refuse(failure).await;
+                return;
+            }
+        };
+        let snapshot = proxy.snapshots.current();
+        let action = Request::read(&down.buffer[..length], &snapshot);
+        down.buffer.advance(length);
+        let next = match action {
+            Ok(Action::Connect(request)) => {
+                return connect::serve(&proxy, down, request, &snapshot).await;
+            }
+            Ok(Action::Exchange(request)) => exchange::serve(&proxy, &mut down, request).await,
+            Ok(Action::Answer(response)) if down.answer(&response).await => Next::Persist,
+            Ok(Action::Answer(_)) => Next::Abandon,
+            Err(failure) => {
+                down.refuse(failure).await;
+                return;
+            }
+        };
+        match next {
+            Next::Persist => {}
+            Next::Close => return down.close().await,
+            Next::Abandon => return,
+            Next::Relay(up) => return start_relay(&proxy, down, up.stream, up.buffer),
+        }
+    }
+}
+
+/// Lets go of everything that HTTP needed: what stays is a small task that moves bytes.
+fn start_relay(proxy: &Proxy, down: Downstream, up: Upstream, early_down: BytesMut) {
+    let Downstream { stream, buffer: early_up, .. } = down;
+    proxy.shutdown.spawn(async move {
+        let moved = relay::run(stream, up, early_up, early_down).await;
+        debug!(sent = moved.up, received = moved.down, "relay ended");
+    });
+}
+
+impl Downstream {
+    /// Waits for a whole head at the front of the buffer and returns its length; `None` if the connection is to end
+    /// without a word.
+    async fn read_head(&mut self, proxy: &Proxy) -> Result<Option<usize>, Failure> {
+        if self.buffer.is_empty() && !self.wait_for_request(proxy).await {
+            return Ok(None);
+        }
+        let deadline = Instant::now() + HEAD_TIMEOUT;
+        let mut scanner = HeadScanner::strict();
+        let mut empty_lines = 0;
+        loop {
+            // Old clients end a body with an empty line too many (RFC 9112 §2.2).
+            while self.buffer.starts_with(b"\r\n") {
+                self.buffer.advance(2);
+                empty_lines += 1;
+            }
+            if empty_lines > MAX_EMPTY_LINES {
+                return Err(Failure::Malformed("The request starts with too many empty lines"));
+            }
+            if !(self.buffer.is_empty() || self.buffer[..] == *b"\r") {
+                match scanner.scan(&self.buffer) {
+                    Scan::Whole(length) if length <= MAX_HEAD => return Ok(Some(length)),
+                    Scan::Partial if self.buffer.len() <= MAX_HEAD => {}
+                    Scan::Malformed => {
+                        return Err(Failure::Malformed("A line of the head does not end in CR LF"));
+                    }
+                    Scan::Whole(_) | Scan::Partial => return Err(Failure::HeadTooLarge),
+                }
+            }
+            match timeout_at(deadline, self.fill()).await {
+                Ok(Ok(0) | Err(_)) => return Ok(None),
+                Ok(Ok(_)) => {}
+                // A connection without any request may have been opened just in case: no answer is expected on it.
+                Err(_) if self.buffer.is_empty() => return Ok(None),
+                Err(_) => return Err(Failure::HeadTimedOut),
+            }
+        }
+    }
+
+    /// Waits for the first bytes of a request. False if the connection is to end: the client has closed it, has said
+    /// nothing for too long, or the session stops.
+    async fn wait_for_request(&mut self, proxy: &Proxy) -> bool {
+        if self.buffer.capacity() > FIRST_READ {
+            self.buffer = BytesMut::new();
+        }
+        self.watchdog.restart(IDLE);
+        let Self { stream, buffer, watchdog } = self;
+        let first_bytes = poll_fn(|cx| {
+            if watchdog.poll_idle(cx).is_ready() {
+                return Poll::Ready(Ok(0));
+            }
+            std::task::ready!(stream.poll_read_ready(cx))?;
+            poll_fill(cx, Pin::new(&mut *stream), buffer, FIRST_READ)
+        });
+        tokio::select! {
+            read = first_bytes => matches!(read, Ok(length) if length > 0),
+            () = proxy.shutdown.draining() => false,
+        }
+    }
+
+    async fn fill(&mut self) -> io::Result<usize> {
+        poll_fn(|cx| poll_fill(cx, Pin::new(&mut self.stream), &mut self.buffer, FIRST_READ)).await
+    }
+
+    /// Writes an answer of the proxy's own. False if the client does not take it.
+    async fn answer(&mut self, response: &[u8]) -> bool {
+        matches!(timeout(WRITE_TIMEOUT, self.stream.write_all(response)).await, Ok(Ok(())))
+    }
+
+    /// Answers a request that cannot be served, and ends the connection: what follows on it cannot be trusted.
+    async fn refuse(mut self, failure: Failure) {
+        debug!(code = failure.code(), "request refused");
+        if self.answer(&failure.response(true, false)).await {
+            self.close().await;
+        }
+    }
+
+    /// Closes our side first, and reads on for a moment: a socket that is closed with unread bytes in it is reset, and the
+    /// reset may overtake the answer (RFC 9112 §9.6).
+    async fn close(mut self) {
+        if self.stream.shutdown().await.is_err() {
+            return;
+        }
+        let read_on = async {
+            let mut scrap = vec![0; FIRST_READ];
+            let mut length = 0;
+            while length < LINGER_BYTES {
+                match self.stream.read(&mut scrap).await {
+                    Ok(0) | Err(_) => break,
+                    Ok(read) => length += read,
+                }
+            }
+        };
+        // The client may keep its side open for ever; nothing is lost by not waiting for it.
+        let _ = timeout(LINGER, read_on).await;
+    }
+}
+
+/// A client connection, or an exchange on it, may be silent for this long: browsers keep idle connections for five minutes.
+const IDLE: Duration = Duration::from_secs(600);
+/// For a head to arrive, from its first byte on.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
+/// For an answer of our own, which fits any socket buffer unless its reader has stopped.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long and how much is read on after the last answer.
+const LINGER: Duration = Duration::from_secs(2);
+const LINGER_BYTES: usize = 1024 * 1024;
+const MAX_EMPTY_LINES: usize = 8;

@@ -1,0 +1,295 @@
+//! From the bytes of a request's head to what is done with it: one pure step, without I/O.
+//!
+//! Here is settled what no parser decides: which requests are refused, which fields travel on, and how the head reads that
+//! goes upstream.
+
+use super::super::error::Failure;
+use super::super::http1::{
+    Field, Framing, HeadStorage, Name, RequestHead, Version, list, request_framing,
+};
+use super::target::{Target, is_host_value};
+use crate::policy::Route;
+use crate::snapshot::Snapshot;
+
+/// What is to be done with a request.
+#[derive(Debug)]
+pub(super) enum Action {
+    /// Connect and relay.
+    Connect(ConnectRequest),
+    /// Exchange HTTP messages.
+    Exchange(Request),
+    /// Answer it here, and go on with the connection.
+    Answer(Vec<u8>),
+}
+
+/// A CONNECT.
+#[derive(Debug)]
+pub(super) struct ConnectRequest {
+    pub(super) target: Target,
+    pub(super) route: Route,
+}
+
+/// A request in absolute-form.
+#[derive(Debug)]
+pub(super) struct Request {
+    pub(super) target: Target,
+    pub(super) route: Route,
+    /// The head as it goes upstream.
+    pub(super) head: Vec<u8>,
+    pub(super) framing: Framing,
+    pub(super) version: Version,
+    /// Whether the client wants to use its connection again.
+    pub(super) is_persistent: bool,
+    pub(super) is_head: bool,
+    /// Whether it may be sent twice: RFC 9110 §9.2.2, and no body.
+    pub(super) is_repeatable: bool,
+    pub(super) wants_websocket: bool,
+}
+
+impl Request {
+    /// Reads a head whose lines end in CR LF, decides its route by the snapshot and writes the head that goes upstream.
+    pub(super) fn read(bytes: &[u8], snapshot: &Snapshot) -> Result<Action, Failure> {
+        let mut storage = HeadStorage::new();
+        let head = RequestHead::parse(bytes, &mut storage).map_err(|error| match error {
+            httparse::Error::TooManyHeaders => Failure::HeadTooLarge,
+            httparse::Error::Version => {
+                Failure::Malformed("The version is neither HTTP/1.1 nor HTTP/1.0")
+            }
+            _ => Failure::Malformed("The head of the request is malformed"),
+        })?;
+        let facts = Facts::of(&head)?;
+        if head.method == "CONNECT" {
+            return read_connect(&head, &facts, snapshot);
+        }
+        let (target, path) = Target::from_absolute_form(head.target).map_err(Failure::Malformed)?;
+        if let Some(answer) = facts.answer_as_last_recipient(head.method) {
+            return Ok(Action::Answer(answer));
+        }
+        let route = snapshot.rules.decide(&target.host).route;
+        Ok(Action::Exchange(Self {
+            head: write_head(&head, &facts, &target, path, route, snapshot),
+            target,
+            route,
+            framing: facts.framing,
+            version: head.version,
+            is_persistent: facts.is_persistent,
+            is_head: head.method == "HEAD",
+            is_repeatable: is_idempotent(head.method) && facts.has_no_body(),
+            wants_websocket: facts.wants_websocket,
+        }))
+    }
+}
+
+/// What the fields say that matters here.
+#[derive(Debug)]
+struct Facts<'b> {
+    framing: Framing,
+    has_host: bool,
+    is_persistent: bool,
+    wants_websocket: bool,
+    max_forwards: Option<u64>,
+    /// Members of `Connection` that name fields.
+    nominated: Vec<&'b [u8]>,
+}
+
+/// The members of `Connection` that mean something themselves.
+#[derive(Debug, Default)]
+struct ConnectionOptions {
+    close: bool,
+    keep_alive: bool,
+    upgrade: bool,
+}
+
+impl<'b> Facts<'b> {
+    fn of(head: &RequestHead<'b, '_>) -> Result<Self, Failure> {
+        let framing = request_framing(head.version, head.fields())
+            .map_err(|error| Failure::Malformed(error.as_str()))?;
+        let mut facts = Self {
+            framing,
+            has_host: false,
+            is_persistent: false,
+            wants_websocket: false,
+            max_forwards: None,
+            nominated: Vec::new(),
+        };
+        let mut options = ConnectionOptions::default();
+        let (mut names_websocket, mut has_connection) = (false, false);
+        for field in head.fields() {
+            match field.name {
+                Name::Host => facts.read_host(&field)?,
+                Name::Connection => {
+                    has_connection = true;
+                    facts.read_connection(field.value, &mut options);
+                }
+                Name::Upgrade => {
+                    names_websocket |=
+                        list(field.value).any(|member| member.eq_ignore_ascii_case(b"websocket"));
+                }
+                Name::MaxForwards => {
+                    facts.max_forwards =
+                        std::str::from_utf8(field.value).ok().and_then(|text| text.parse().ok());
+                }
+                _ => {}
+            }
+        }
+        if !has_connection {
+            // What clients from before HTTP/1.1 send to proxies instead.
+            for field in head.fields().filter(|field| field.name == Name::ProxyConnection) {
+                facts.read_connection(field.value, &mut options);
+            }
+        }
+        // Of the two, `close` wins; persistence is the default of 1.1 (RFC 9112 §9.3).
+        facts.is_persistent =
+            !options.close && (options.keep_alive || head.version == Version::Http11);
+        if head.version == Version::Http11 && !facts.has_host && head.method != "CONNECT" {
+            return Err(Failure::Malformed("An HTTP/1.1 request needs a Host field"));
+        }
+        facts.wants_websocket = options.upgrade
+            && names_websocket
+            && head.method == "GET"
+            && head.version == Version::Http11
+            && facts.has_no_body();
+        Ok(facts)
+    }
+
+    fn read_host(&mut self, field: &Field<'b>) -> Result<(), Failure> {
+        if self.has_host {
+            return Err(Failure::Malformed("There is more than one Host field"));
+        }
+        if !is_host_value(field.value) {
+            return Err(Failure::Malformed("The Host field is malformed"));
+        }
+        self.has_host = true;
+        Ok(())
+    }
+
+    fn read_connection(&mut self, value: &'b [u8], options: &mut ConnectionOptions) {
+        for member in list(value) {
+            if member.eq_ignore_ascii_case(b"close") {
+                options.close = true;
+            } else if member.eq_ignore_ascii_case(b"keep-alive") {
+                options.keep_alive = true;
+            } else if member.eq_ignore_ascii_case(b"upgrade") {
+                options.upgrade = true;
+            } else {
+                self.nominated.push(member);
+            }
+        }
+    }
+
+    fn has_no_body(&self) -> bool {
+        matches!(self.framing, Framing::Empty | Framing::Length(0))
+    }
+
+    fn is_nominated(&self, field: &Field<'_>) -> bool {
+        self.nominated.iter().any(|name| name.eq_ignore_ascii_case(field.written.as_bytes()))
+    }
+
+    /// `Max-Forwards: 0` on OPTIONS or TRACE: the request goes no further (RFC 9110 §7.6.2).
+    fn answer_as_last_recipient(&self, method: &str) -> Option<Vec<u8>> {
+        if self.max_forwards != Some(0) || !self.has_no_body() {
+            return None;
+        }
+        match method {
+            "OPTIONS" => Some(b"HTTP/1.1 204 No Content\r\n\r\n".to_vec()),
+            // What TRACE would show is the request itself, which may hold secrets.
+            "TRACE" => Some(
+                b"HTTP/1.1 405 Method Not Allowed\r\nAllow: OPTIONS\r\nContent-Length: 0\r\n\r\n"
+                    .to_vec(),
+            ),
+            _ => None,
+        }
+    }
+}
+
+fn read_connect(
+    head: &RequestHead<'_, '_>,
+    facts: &Facts<'_>,
+    snapshot: &Snapshot,
+) -> Result<Action, Failure> {
+    if !facts.has_no_body() {
+        return Err(Failure::Malformed("A CONNECT has no body"));
+    }
+    let target = Target::from_authority_form(head.target).map_err(Failure::Malformed)?;
+    let route = snapshot.rules.decide(&target.host).route;
+    Ok(Action::Connect(ConnectRequest { target, route }))
+}
+
+/// Writes the head that goes upstream: in origin-form to an origin, in absolute-form with credentials to the gateway. The
+/// fields keep their names as they were written, and their order.
+fn write_head(
+    head: &RequestHead<'_, '_>,
+    facts: &Facts<'_>,
+    target: &Target,
+    path: &str,
+    route: Route,
+    snapshot: &Snapshot,
+) -> Vec<u8> {
+    let mut out = Vec::with_capacity(HEAD_ROOM);
+    let mut line = |parts: &[&[u8]]| parts.iter().for_each(|part| out.extend_from_slice(part));
+    let authority = target.authority.as_bytes();
+    let slash = if path.starts_with('/') { "" } else { "/" };
+    match route {
+        // An empty path means the server as a whole (RFC 9112 §3.2.4).
+        Route::Direct if path.is_empty() && head.method == "OPTIONS" => {
+            line(&[b"OPTIONS * HTTP/1.1\r\n"])
+        }
+        Route::Direct => {
+            line(&[
+                head.method.as_bytes(),
+                b" ",
+                slash.as_bytes(),
+                path.as_bytes(),
+                b" HTTP/1.1\r\n",
+            ]);
+        }
+        Route::Gateway => {
+            let slash = if path.is_empty() && head.method == "OPTIONS" { "" } else { slash };
+            line(&[
+                head.method.as_bytes(),
+                b" http://",
+                authority,
+                slash.as_bytes(),
+                path.as_bytes(),
+                b" HTTP/1.1\r\n",
+            ]);
+        }
+    }
+    if !facts.has_host {
+        line(&[b"Host: ", authority, b"\r\n"]);
+    }
+    for field in head.fields() {
+        let name = field.written.as_bytes();
+        match field.name {
+            // The authority of the target wins over what the field said (RFC 9112 §3.2.2).
+            Name::Host => line(&[name, b": ", authority, b"\r\n"]),
+            // Framing is never left to what `Connection` nominates.
+            Name::ContentLength => line(&[name, b": ", field.value, b"\r\n"]),
+            Name::TransferEncoding => line(&[name, b": chunked\r\n"]),
+            Name::Connection if facts.wants_websocket => line(&[name, b": Upgrade\r\n"]),
+            Name::Upgrade if facts.wants_websocket => line(&[name, b": websocket\r\n"]),
+            // The client would not understand the interim response that it asks for.
+            Name::Expect if head.version == Version::Http10 => {}
+            Name::MaxForwards if matches!(head.method, "OPTIONS" | "TRACE") => {
+                let left = facts.max_forwards.unwrap_or_default().saturating_sub(1).to_string();
+                line(&[name, b": ", left.as_bytes(), b"\r\n"]);
+            }
+            _ if field.name.is_hop_by_hop() || facts.is_nominated(&field) => {}
+            _ => line(&[name, b": ", field.value, b"\r\n"]),
+        }
+    }
+    if route == Route::Gateway {
+        let authorization = snapshot.credentials.authorization().expose().as_bytes();
+        line(&[b"Proxy-Authorization: ", authorization, b"\r\n"]);
+    }
+    line(&[b"\r\n"]);
+    out
+}
+
+/// Methods whose repetition changes nothing (RFC 9110 §9.2.2).
+fn is_idempotent(method: &str) -> bool {
+    matches!(method, "GET" | "HEAD" | "OPTIONS" | "TRACE" | "PUT" | "DELETE")
+}
+
+/// Holds the head of a browser without growing.
+const HEAD_ROOM: usize = 1024;

@@ -1,0 +1,109 @@
+//! The listener, and what all of its connections share.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::time::sleep;
+use tracing::{debug, warn};
+
+use super::forward;
+use super::upstream::{Connector, Gateway, Pool, Resolve, is_out_of_descriptors};
+use crate::config::GatewayConfig;
+use crate::shutdown::Shutdown;
+use crate::snapshot::Reader;
+use crate::tls::TlsRoots;
+
+/// What the connections of one session share.
+#[derive(Debug)]
+pub(crate) struct Proxy {
+    pub(super) snapshots: Reader,
+    pub(super) connector: Connector,
+    pub(super) pool: Pool,
+    pub(super) shutdown: Shutdown,
+}
+
+/// What a proxy is made with.
+#[derive(Debug)]
+pub(crate) struct ProxySettings<'a> {
+    pub(crate) snapshots: Reader,
+    pub(crate) resolver: Arc<dyn Resolve>,
+    pub(crate) gateway: &'a GatewayConfig,
+    pub(crate) roots: &'a TlsRoots,
+    pub(crate) connect_timeout: Duration,
+    pub(crate) shutdown: Shutdown,
+}
+
+impl Proxy {
+    /// Listens on the port of 127.0.0.1, or on a free one for 0, and serves until the drain. Returns the address.
+    pub(crate) fn start(port: u16, settings: ProxySettings<'_>) -> io::Result<SocketAddr> {
+        let listener = listen(port)?;
+        let own_address = listener.local_addr()?;
+        let shutdown = settings.shutdown.clone();
+        let proxy = Arc::new(Self {
+            snapshots: settings.snapshots,
+            connector: Connector {
+                resolver: settings.resolver,
+                gateway: Gateway::new(settings.gateway, settings.roots),
+                own_address,
+                timeout: settings.connect_timeout,
+            },
+            pool: Pool::default(),
+            shutdown: settings.shutdown,
+        });
+        let sweeper = Arc::clone(&proxy);
+        shutdown.spawn(async move { sweeper.pool.sweep_until_drained(&sweeper.shutdown).await });
+        shutdown.spawn(proxy.accept_until_drained(listener));
+        Ok(own_address)
+    }
+
+    async fn accept_until_drained(self: Arc<Self>, listener: TcpListener) {
+        let mut is_starved = false;
+        loop {
+            let accepted = tokio::select! {
+                accepted = listener.accept() => accepted,
+                () = self.shutdown.draining() => return,
+            };
+            match accepted {
+                Ok((stream, _)) => {
+                    is_starved = false;
+                    self.take(stream);
+                }
+                Err(error) if is_out_of_descriptors(&error) => {
+                    // Said once; the connections wait in the listen queue meanwhile.
+                    if !std::mem::replace(&mut is_starved, true) {
+                        warn!("no file descriptors left; new connections have to wait");
+                    }
+                    sleep(STARVED_PAUSE).await;
+                }
+                // The connection went away before it was accepted.
+                Err(error) => debug!(%error, "accept failed"),
+            }
+        }
+    }
+
+    fn take(self: &Arc<Self>, stream: TcpStream) {
+        if let Err(error) = stream.set_nodelay(true) {
+            debug!(%error, "client gone at once");
+            return;
+        }
+        self.shutdown.spawn(forward::serve(Arc::clone(self), stream));
+    }
+}
+
+/// Only loopback is bound (invariant 4).
+fn listen(port: u16) -> io::Result<TcpListener> {
+    let socket = TcpSocket::new_v4()?;
+    // Without it a port stays taken for a minute after its last connection; elsewhere it would let others take it over.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind((Ipv4Addr::LOCALHOST, port).into())?;
+    socket.listen(BACKLOG)
+}
+
+/// Browsers open hundreds of connections in a moment.
+const BACKLOG: u32 = 1024;
+/// Between two attempts to accept without descriptors: little work, and soon enough once there are some.
+const STARVED_PAUSE: Duration = Duration::from_millis(100);

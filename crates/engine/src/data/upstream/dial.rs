@@ -1,0 +1,76 @@
+//! Happy Eyeballs (RFC 8305 §5): addresses are raced, so that one that does not answer costs a moment, not a time-out.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use futures_util::future::{Either, select};
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
+use socket2::{SockRef, TcpKeepalive};
+use tokio::net::TcpStream;
+use tokio::time::sleep;
+
+use super::DialError;
+
+/// Connects to the first address that answers. Each next one is tried when the last has failed, or has not answered for a
+/// quarter of a second. Ends with the last failure if none answers.
+pub(super) async fn first_to_answer(addresses: &[SocketAddr]) -> Result<TcpStream, DialError> {
+    let mut waiting = addresses.iter();
+    let mut attempts = FuturesUnordered::new();
+    let mut failure = DialError::NameNotFound;
+    loop {
+        if let Some(address) = waiting.next() {
+            attempts.push(connect(*address));
+        }
+        let outcome = if waiting.len() == 0 {
+            attempts.next().await
+        } else {
+            match select(attempts.next(), std::pin::pin!(sleep(ATTEMPT_DELAY))).await {
+                Either::Left((outcome, _)) => outcome,
+                Either::Right(_) => continue,
+            }
+        };
+        match outcome {
+            Some(Ok(stream)) => return Ok(stream),
+            Some(Err(error)) => failure = error,
+            None => return Err(failure),
+        }
+    }
+}
+
+async fn connect(address: SocketAddr) -> Result<TcpStream, DialError> {
+    let stream = TcpStream::connect(address).await.map_err(|error| DialError::of(&error))?;
+    prepare(&stream).map_err(|error| DialError::of(&error))?;
+    Ok(stream)
+}
+
+/// No waiting for more to send, and probes that find a dead peer where a connection is idle for hours.
+fn prepare(stream: &TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    SockRef::from(stream).set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE))
+}
+
+impl DialError {
+    fn of(error: &io::Error) -> Self {
+        use io::ErrorKind as Kind;
+        match error.kind() {
+            Kind::ConnectionRefused => Self::Refused,
+            Kind::ConnectionReset | Kind::ConnectionAborted | Kind::BrokenPipe => Self::Reset,
+            Kind::TimedOut => Self::TimedOut,
+            _ if is_out_of_descriptors(error) => Self::NoDescriptors,
+            _ => Self::Unreachable,
+        }
+    }
+}
+
+/// EMFILE or ENFILE.
+pub(crate) fn is_out_of_descriptors(error: &io::Error) -> bool {
+    const ENFILE: i32 = 23;
+    const EMFILE: i32 = 24;
+    cfg!(unix) && matches!(error.raw_os_error(), Some(ENFILE | EMFILE))
+}
+
+/// The Connection Attempt Delay that RFC 8305 §8 recommends.
+const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
+/// Below the idle time-outs of most NATs and load balancers.
+const KEEPALIVE: Duration = Duration::from_secs(60);

@@ -1,0 +1,143 @@
+//! The way through the gateway: TLS to it, and CONNECT.
+
+use std::sync::Arc;
+
+use bytes::{Buf as _, BytesMut};
+use rustls::pki_types::ServerName;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+
+use super::{ConnectError, Connector, DialError, Upstream};
+use crate::config::{GatewayConfig, GatewayProtocol};
+use crate::data::http1::{FIRST_READ, HeadScanner, HeadStorage, MAX_HEAD, ResponseHead, Scan};
+use crate::policy::Host;
+use crate::snapshot::Credentials;
+use crate::tls::TlsRoots;
+
+/// Where the gateway is and how to speak to it.
+pub(crate) struct Gateway {
+    pub(crate) host: Host,
+    pub(crate) port: u16,
+    tls: Option<(TlsConnector, ServerName<'static>)>,
+}
+
+/// Why the gateway did not make a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum GatewayError {
+    /// It said no, with this status.
+    Status(u16),
+    /// It ended the connection instead of answering.
+    Closed,
+    /// It answered with something that is no HTTP response.
+    Malformed,
+}
+
+impl Gateway {
+    pub(crate) fn new(config: &GatewayConfig, roots: &TlsRoots) -> Self {
+        let tls = (config.protocol == GatewayProtocol::Https).then(|| {
+            let name = match config.host.ip() {
+                Some(ip) => ServerName::from(ip),
+                None => ServerName::try_from(config.host.as_str().to_owned())
+                    .unwrap_or_else(|_| ServerName::from(UNNAMEABLE)),
+            };
+            (TlsConnector::from(Arc::new(roots.client_config())), name)
+        });
+        Self { host: config.host.clone(), port: config.port, tls }
+    }
+
+    /// Makes the connection a TLS one, if that is how this gateway is spoken to.
+    pub(super) async fn secure(&self, stream: TcpStream) -> Result<Upstream, DialError> {
+        let Some((connector, name)) = &self.tls else { return Ok(Upstream::Tcp(stream)) };
+        let stream = connector.connect(name.clone(), stream).await.map_err(|_| DialError::Tls)?;
+        Ok(Upstream::Tls(Box::new(stream)))
+    }
+}
+
+impl Connector {
+    /// Connects to an origin through the gateway. Returns the stream, and what the origin has said already.
+    pub(crate) async fn connect_through_gateway(
+        &self,
+        host: &Host,
+        port: u16,
+        credentials: &Credentials,
+    ) -> Result<(Upstream, BytesMut), ConnectError> {
+        let connect = async {
+            let mut stream = self.dial_gateway().await.map_err(ConnectError::Gateway)?;
+            let early = ask(&mut stream, &format!("{host}:{port}"), credentials)
+                .await
+                .map_err(ConnectError::Refusal)?;
+            Ok((stream, early))
+        };
+        timeout(self.timeout, connect)
+            .await
+            .unwrap_or(Err(ConnectError::Gateway(DialError::TimedOut)))
+    }
+}
+
+/// Sends CONNECT and reads the answer (RFC 9110 §9.3.6). Any 2xx will do; interim answers are skipped.
+async fn ask(
+    stream: &mut Upstream,
+    authority: &str,
+    credentials: &Credentials,
+) -> Result<BytesMut, GatewayError> {
+    let authorization = credentials.authorization().expose();
+    let request = format!(
+        "CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\nProxy-Authorization: {authorization}\r\n\r\n"
+    );
+    stream.write_all(request.as_bytes()).await.map_err(|_| GatewayError::Closed)?;
+    stream.flush().await.map_err(|_| GatewayError::Closed)?;
+    let mut buffer = BytesMut::with_capacity(FIRST_READ);
+    loop {
+        let (status, length) = read_status(stream, &mut buffer).await?;
+        buffer.advance(length);
+        match status {
+            101 => return Err(GatewayError::Malformed),
+            100..=199 => {}
+            200..=299 => return Ok(buffer),
+            status => return Err(GatewayError::Status(status)),
+        }
+    }
+}
+
+/// The status of the next answer and the length of its head.
+async fn read_status(
+    stream: &mut Upstream,
+    buffer: &mut BytesMut,
+) -> Result<(u16, usize), GatewayError> {
+    let mut scanner = HeadScanner::lenient();
+    loop {
+        match scanner.scan(buffer) {
+            Scan::Whole(length) => {
+                let mut storage = HeadStorage::new();
+                let head = ResponseHead::parse(&buffer[..length], &mut storage);
+                return head.map(|head| (head.status, length)).map_err(|_| GatewayError::Malformed);
+            }
+            Scan::Partial if buffer.len() < MAX_HEAD && is_http(buffer) => {}
+            Scan::Partial | Scan::Malformed => return Err(GatewayError::Malformed),
+        }
+        if stream.read_buf(buffer).await.map_err(|_| GatewayError::Closed)? == 0 {
+            return Err(GatewayError::Closed);
+        }
+    }
+}
+
+/// Whether the bytes can still become an HTTP/1 response.
+fn is_http(bytes: &[u8]) -> bool {
+    const START: &[u8] = b"HTTP/1.";
+    let length = bytes.len().min(START.len());
+    bytes[..length] == START[..length]
+}
+
+impl std::fmt::Debug for Gateway {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Gateway")
+            .field("host", &self.host)
+            .field("port", &self.port)
+            .finish_non_exhaustive()
+    }
+}
+
+/// No certificate has this name. It stands for a host name that no certificate can have either.
+const UNNAMEABLE: std::net::IpAddr = std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED);

@@ -1,0 +1,80 @@
+//! Ends what has been idle for too long, at next to no cost while it is not.
+
+use std::future::Future as _;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::time::{Instant, Sleep, sleep};
+
+/// A timer that is set once and looks at the clock of the last activity only when it fires.
+#[derive(Debug)]
+pub(crate) struct Watchdog {
+    timer: Pin<Box<Sleep>>,
+    last_activity: Instant,
+    patience: Duration,
+}
+
+impl Watchdog {
+    pub(crate) fn new(patience: Duration) -> Self {
+        Self { timer: Box::pin(sleep(patience)), last_activity: Instant::now(), patience }
+    }
+
+    /// Starts anew, with another patience.
+    pub(crate) fn restart(&mut self, patience: Duration) {
+        self.patience = patience;
+        self.last_activity = Instant::now();
+        if self.timer.deadline() > self.last_activity + patience {
+            self.timer.as_mut().reset(self.last_activity + patience);
+        }
+    }
+
+    /// To be called first whenever the task is woken: a wake-up that is not the timer's is activity. Ready when there was
+    /// none for as long as the patience lasts.
+    pub(crate) fn poll_idle(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.timer.as_mut().poll(cx).is_pending() {
+            self.last_activity = Instant::now();
+            return Poll::Pending;
+        }
+        let deadline = self.last_activity + self.patience;
+        if deadline <= Instant::now() {
+            return Poll::Ready(());
+        }
+        self.timer.as_mut().reset(deadline);
+        ready!(self.timer.as_mut().poll(cx));
+        Poll::Ready(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn it_barks_after_the_patience_and_not_before() {
+        let start = Instant::now();
+        let mut watchdog = Watchdog::new(Duration::from_secs(10));
+
+        poll_fn(|cx| watchdog.poll_idle(cx)).await;
+
+        assert_eq!(start.elapsed(), Duration::from_secs(10));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn activity_puts_it_off() {
+        let start = Instant::now();
+        let mut watchdog = Watchdog::new(Duration::from_secs(10));
+        let mut idle = poll_fn(|cx| watchdog.poll_idle(cx));
+
+        let mut idle = Pin::new(&mut idle);
+        for _ in 0..3 {
+            sleep(Duration::from_secs(4)).await;
+            assert!(futures_util::poll!(idle.as_mut()).is_pending());
+        }
+        idle.await;
+
+        assert_eq!(start.elapsed(), Duration::from_secs(22));
+    }
+}

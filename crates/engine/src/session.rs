@@ -1,0 +1,217 @@
+//! The composition root: wires the planes together and owns their lifetime.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tracing::{info, warn};
+
+use crate::config::Config;
+use crate::control::{Api, ApiError, Control, Update};
+use crate::data::{Proxy, ProxySettings, Resolve, SystemResolver};
+use crate::policy::{Host, HostError};
+use crate::shutdown::Shutdown;
+use crate::snapshot::{Reader, Snapshot};
+
+/// What is validated and ready to start sessions.
+#[derive(Debug, Clone)]
+pub struct Client {
+    config: Arc<Config>,
+    api: Arc<Api>,
+    resolver: Arc<dyn Resolve>,
+}
+
+/// One running proxy. Dropping it cuts everything; [`stop`](Self::stop) ends it in peace.
+#[derive(Debug)]
+pub struct Session {
+    address: SocketAddr,
+    control: Arc<Control>,
+    snapshots: Reader,
+    shutdown: Shutdown,
+    config: Arc<Config>,
+}
+
+/// Why a session did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The configuration could not be fetched.
+    #[error(transparent)]
+    Api(#[from] ApiError),
+    /// The port could not be listened on.
+    #[error("cannot listen on 127.0.0.1:{port}: {source}")]
+    Listen {
+        /// The port that was asked for, 0 for any.
+        port: u16,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// What would become of a request to a host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Explanation {
+    /// The host in its canonical spelling.
+    pub host: String,
+    /// `direct` or `gateway`.
+    pub route: &'static str,
+    /// The rule that decides, as it was written.
+    pub rule: Option<String>,
+    /// Why, as a sentence.
+    pub reason: &'static str,
+}
+
+impl Client {
+    /// Prepares a client. Nothing is sent yet.
+    #[must_use]
+    pub fn new(config: Config) -> Self {
+        let api = Arc::new(Api::new(&config.api, &config.roots));
+        Self { config: Arc::new(config), api, resolver: Arc::new(SystemResolver) }
+    }
+
+    /// Looks up names of direct targets with this instead of the system's resolver.
+    #[must_use]
+    pub fn with_resolver(mut self, resolver: Arc<dyn Resolve>) -> Self {
+        self.resolver = resolver;
+        self
+    }
+
+    /// Fetches the configuration, listens, and starts to poll. Must be called in a tokio runtime. Where this future is
+    /// dropped, nothing is left behind.
+    ///
+    /// # Errors
+    /// A [`StartError`]; nothing runs then.
+    pub async fn start(&self) -> Result<Session, StartError> {
+        let config = Arc::clone(&self.config);
+        let (control, snapshots) = Control::start(Arc::clone(&self.api)).await?;
+        info!(rules = snapshots.current().rules.len(), "configuration loaded");
+        let shutdown = Shutdown::default();
+        let settings = ProxySettings {
+            snapshots: snapshots.clone(),
+            resolver: Arc::clone(&self.resolver),
+            gateway: &config.gateway,
+            roots: &config.roots,
+            connect_timeout: config.connect_timeout,
+            shutdown: shutdown.clone(),
+        };
+        let address = Proxy::start(config.local_port, settings)
+            .map_err(|source| StartError::Listen { port: config.local_port, source })?;
+        info!("listening on http://{address}");
+        let control = Arc::new(control);
+        if let Some(interval) = config.poll_interval {
+            let (control, shutdown) = (Arc::clone(&control), shutdown.clone());
+            shutdown
+                .clone()
+                .spawn(async move { control.poll_until_drained(interval, &shutdown).await });
+        }
+        Ok(Session { address, control, snapshots, shutdown, config })
+    }
+
+    /// Sends an update while no session runs.
+    ///
+    /// # Errors
+    /// An [`ApiError`] where the API refuses it or cannot be reached; nothing has changed then.
+    pub async fn update(&self, update: &Update) -> Result<(), ApiError> {
+        self.api.update(update).await.map(|_| ())
+    }
+}
+
+impl Session {
+    /// Where the proxy listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Sends an update. It is in force for every request that starts after this returns.
+    ///
+    /// # Errors
+    /// An [`ApiError`] where the API refuses it or cannot be reached; what was in force stays so.
+    pub async fn update(&self, update: &Update) -> Result<(), ApiError> {
+        self.control.update(update).await
+    }
+
+    /// What would become of a request to a host or a URL, by the rules in force.
+    ///
+    /// # Errors
+    /// A [`HostError`] where the text has no host.
+    pub fn explain(&self, url_or_host: &str) -> Result<Explanation, HostError> {
+        explain(&self.snapshots.current(), url_or_host)
+    }
+
+    /// Stops: no new connection is taken, running exchanges may finish within the drain time-out, and what is left then is
+    /// cut. Ends when no task and no socket is left. Calling it again waits for the same end.
+    pub async fn stop(&self) {
+        let was_running = !self.shutdown.is_draining();
+        let cut = self.shutdown.stop(self.config.drain_timeout).await;
+        if cut > 0 {
+            warn!(connections = cut, "connections cut at the end of the drain time-out");
+        }
+        if was_running {
+            info!("stopped");
+        }
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.shutdown.cut();
+    }
+}
+
+impl fmt::Display for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "http://{}", self.address)
+    }
+}
+
+fn explain(snapshot: &Snapshot, url_or_host: &str) -> Result<Explanation, HostError> {
+    let host = Host::parse(host_of(url_or_host.trim()))?;
+    let decision = snapshot.rules.decide(&host);
+    Ok(Explanation {
+        host: host.to_string(),
+        route: decision.route.as_str(),
+        rule: decision.rule.map(str::to_owned),
+        reason: decision.reason.as_str(),
+    })
+}
+
+/// The host in a URL, or in `host`, `host:port` or an IPv6 address.
+fn host_of(text: &str) -> &str {
+    let (is_url, rest) = match text.split_once("://") {
+        Some((_, rest)) => (true, rest),
+        None => (false, text),
+    };
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
+    let authority =
+        if is_url { authority.rsplit('@').next().unwrap_or(authority) } else { authority };
+    if authority.starts_with('[') {
+        return authority.split_inclusive(']').next().unwrap_or(authority);
+    }
+    match authority.split_once(':') {
+        Some((host, port)) if !port.contains(':') => host,
+        _ => authority,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_host_is_found_in_urls_and_in_plain_hosts() {
+        let cases = [
+            ("https://shop.example.com/x", "shop.example.com"),
+            ("http://user:pass@shop.example.com:80/x@y", "shop.example.com"),
+            ("wss://shop.example.com?q", "shop.example.com"),
+            ("shop.example.com", "shop.example.com"),
+            ("shop.example.com:443", "shop.example.com"),
+            ("[::1]:443", "[::1]"),
+            ("http://[::1]/", "[::1]"),
+            ("::1", "::1"),
+        ];
+        for (text, host) in cases {
+            assert_eq!(host_of(text), host, "{text}");
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! The contract between the planes: an immutable value that the control plane publishes and the data plane reads.
+
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use tokio::sync::watch;
+
+use crate::policy::RuleSet;
+use crate::secret::Secret;
+
+/// All that may change while a session runs. A request takes one and keeps it to its end (invariant 1).
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    /// Which hosts go through the gateway.
+    pub rules: RuleSet,
+    /// What the gateway asks for.
+    pub credentials: Credentials,
+    /// The vendor's name for the gateway session, if one is set.
+    pub session_id: Option<String>,
+    /// The region that the gateway leaves from, if one is set.
+    pub target_geo: Option<String>,
+}
+
+/// The gateway's user name and password, as the value of a `Proxy-Authorization` field (RFC 7617).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Credentials {
+    authorization: Secret,
+}
+
+impl Credentials {
+    /// Basic credentials in UTF-8. The caller has made sure that neither part has a control character and the user name
+    /// no colon.
+    #[must_use]
+    pub fn basic(username: &str, password: &str) -> Self {
+        let pair = BASE64_STANDARD.encode(format!("{username}:{password}"));
+        Self { authorization: Secret::new(format!("Basic {pair}")) }
+    }
+
+    /// The field value: `Basic …`.
+    #[must_use]
+    pub fn authorization(&self) -> &Secret {
+        &self.authorization
+    }
+}
+
+/// The control plane's end.
+#[derive(Debug)]
+pub struct Publisher {
+    sender: watch::Sender<Arc<Snapshot>>,
+}
+
+/// The data plane's end. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Reader {
+    receiver: watch::Receiver<Arc<Snapshot>>,
+}
+
+/// Makes both ends around a first snapshot: the data plane never has none (invariant 3).
+#[must_use]
+pub fn channel(first: Snapshot) -> (Publisher, Reader) {
+    let (sender, receiver) = watch::channel(Arc::new(first));
+    (Publisher { sender }, Reader { receiver })
+}
+
+impl Publisher {
+    /// Puts a snapshot in force for every request that starts from now on.
+    pub fn publish(&self, snapshot: Snapshot) {
+        self.sender.send_replace(Arc::new(snapshot));
+    }
+
+    /// What is in force.
+    #[must_use]
+    pub fn current(&self) -> Arc<Snapshot> {
+        Arc::clone(&self.sender.borrow())
+    }
+}
+
+impl Reader {
+    /// What is in force. Never waits.
+    #[must_use]
+    pub fn current(&self) -> Arc<Snapshot> {
+        Arc::clone(&self.receiver.borrow())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn snapshot(rules: &[&str]) -> Snapshot {
+        Snapshot {
+            rules: RuleSet::parse(rules),
+            credentials: Credentials::basic("user", "pässword"),
+            session_id: None,
+            target_geo: None,
+        }
+    }
+
+    #[test]
+    fn a_reader_keeps_the_snapshot_it_took() {
+        let (publisher, reader) = channel(snapshot(&["a.test"]));
+        let taken = reader.current();
+
+        publisher.publish(snapshot(&[]));
+
+        assert_eq!(taken.rules.len(), 1);
+        assert_eq!(reader.current().rules.len(), 0);
+    }
+
+    #[test]
+    fn credentials_are_basic_in_utf_8_and_hidden() {
+        let credentials = Credentials::basic("user", "pässword");
+
+        assert_eq!(credentials.authorization().expose(), "Basic dXNlcjpww6Rzc3dvcmQ=");
+        assert!(!format!("{credentials:?}").contains("dXNlcj"));
+    }
+}

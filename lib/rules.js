@@ -1,0 +1,25 @@
+'use strict';
+// @ts-check
+
+const { native } = require('./native.js');
+const { checkString, checkStrings } = require('./options.js');
+
+/**
+ * @param {string} hostname
+ * @param {string} pattern
+ */
+exports.matchPattern = (hostname, pattern) => {
+  checkString('hostname', hostname);
+  checkString('pattern', pattern);
+  return native().matchPattern(hostname, pattern);
+};
+
+/**
+ * @param {string} hostname
+ * @param {readonly string[]} rules
+ */
+exports.shouldProxy = (hostname, rules) => {
+  checkString('hostname', hostname);
+  checkStrings('rules', rules);
+  return native().shouldProxy(hostname, /** @type {string[]} */ (rules));
+};

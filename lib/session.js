@@ -1,0 +1,100 @@
+'use strict';
+// @ts-check
+
+const adapters = require('./adapters.js');
+const { InvalidOptionError, callNative, fromNative, rememberCaller } = require('./errors.js');
+
+/** @typedef {import('../binding.js').NativeSession} NativeSession */
+
+/** The longest delay that a timer takes. */
+const FOR_EVER = 2 ** 31 - 1;
+
+class AluviaClientSession {
+  /** @type {NativeSession} */
+  #native;
+  /** @type {() => void} */
+  #onStopping;
+  /** @type {import('node:http').Agent | undefined} */
+  #agent;
+  /** @type {Promise<void> | undefined} */
+  #stopped;
+  /** Holds the process, and this object, for as long as the session runs. */
+  #hold;
+
+  /**
+   * @param {NativeSession} native
+   * @param {() => void} onStopping called once, when the session begins to stop
+   */
+  constructor(native, onStopping) {
+    this.#native = native;
+    this.#onStopping = onStopping;
+    this.#hold = setInterval(() => this.#native, FOR_EVER);
+    this.host = native.host;
+    this.port = native.port;
+    this.url = `http://${this.host}:${this.port}`;
+    Object.freeze(this);
+  }
+
+  getUrl() {
+    return this.url;
+  }
+
+  asPlaywright() {
+    return adapters.playwright(this.url);
+  }
+
+  asPuppeteer() {
+    return adapters.puppeteer(this.url);
+  }
+
+  asNodeAgent() {
+    this.#agent ??= adapters.nodeAgent(this.url);
+    return this.#agent;
+  }
+
+  /** @param {string | URL} urlOrHost */
+  explain(urlOrHost) {
+    if (typeof urlOrHost !== 'string' && !(urlOrHost instanceof URL)) {
+      throw new InvalidOptionError('urlOrHost must be a string or a URL');
+    }
+    const explained = callNative(() => this.#native.explain(String(urlOrHost)), this.explain);
+    return { ...explained, rule: explained.rule ?? null };
+  }
+
+  stop() {
+    this.#stopped ??= this.#stop(rememberCaller(this.stop));
+    return this.#stopped;
+  }
+
+  close() {
+    return this.stop();
+  }
+
+  ref() {
+    this.#hold.ref();
+    return this;
+  }
+
+  unref() {
+    this.#hold.unref();
+    return this;
+  }
+
+  /** @param {(error: Error) => Error} atCaller */
+  async #stop(atCaller) {
+    this.#onStopping();
+    this.#agent?.destroy();
+    const failure = await this.#native.stop();
+    clearInterval(this.#hold);
+    if (failure) throw atCaller(fromNative(failure));
+  }
+}
+
+// Node.js 18.17 does not have the symbol yet; libraries agree on this stand-in.
+Object.defineProperty(
+  AluviaClientSession.prototype,
+  Symbol.asyncDispose ?? Symbol.for('nodejs.asyncDispose'),
+  { value: AluviaClientSession.prototype.stop, writable: true, configurable: true },
+);
+
+module.exports = { AluviaClientSession };
