@@ -1,7 +1,13 @@
 'use strict';
 // @ts-check
 
-const { AbortError, InvalidOptionError, callNative, fromNative, rememberCaller } = require('./errors.js');
+const {
+  AbortError,
+  InvalidOptionError,
+  callNative,
+  fromNative,
+  rememberCaller,
+} = require('./errors.js');
 const { guard, writeToConsole } = require('./log.js');
 const { native } = require('./native.js');
 const { checkString, checkStrings, checkTypes } = require('./options.js');
@@ -36,7 +42,10 @@ class AluviaClient {
   constructor(options) {
     const { logLevel = 'info', logger = writeToConsole, ...rest } = checkTypes(options);
     const { NativeClient } = native();
-    this.#native = callNative(() => NativeClient.create(rest, logLevel, guard(logger)), AluviaClient);
+    this.#native = callNative(
+      () => NativeClient.create(rest, logLevel, guard(logger)),
+      AluviaClient,
+    );
   }
 
   /** @param {{ signal?: AbortSignal }} [options] */
@@ -100,7 +109,7 @@ class AluviaClient {
     if (start.isCancelled) throw new AbortError();
     const result = await this.#native.start();
     if ('code' in result) throw fromNative(result);
-    const session = new AluviaClientSession(result, () => this.#forget(session));
+    const session = new AluviaClientSession(result, (stopped) => this.#forget(session, stopped));
     if (start.isCancelled) {
       await session.stop();
       throw new AbortError();
@@ -124,7 +133,10 @@ class AluviaClient {
       signal?.addEventListener('abort', onAbort, { once: true });
     });
     try {
-      const { session } = await Promise.race([start.started, /** @type {Promise<never>} */ (aborted)]);
+      const { session } = await Promise.race([
+        start.started,
+        /** @type {Promise<never>} */ (aborted),
+      ]);
       return session;
     } finally {
       if (onAbort) signal?.removeEventListener('abort', onAbort);
@@ -139,12 +151,13 @@ class AluviaClient {
     this.#native.cancelStart();
   }
 
-  /** @param {AluviaClientSession} session */
-  #forget(session) {
-    if (this.#running?.session !== session) return;
-    this.#running = undefined;
-    // `stop()` is being called; its promise is there in the next microtask.
-    this.#lastStop = Promise.resolve().then(() => session.stop()).catch(() => {});
+  /**
+   * @param {AluviaClientSession} session
+   * @param {Promise<void>} stopped
+   */
+  #forget(session, stopped) {
+    if (this.#running?.session === session) this.#running = undefined;
+    this.#lastStop = stopped.catch(() => {});
   }
 
   /**

@@ -12,7 +12,7 @@ const FOR_EVER = 2 ** 31 - 1;
 class AluviaClientSession {
   /** @type {NativeSession} */
   #native;
-  /** @type {() => void} */
+  /** @type {(stopped: Promise<void>) => void} */
   #onStopping;
   /** @type {import('node:http').Agent | undefined} */
   #agent;
@@ -23,7 +23,7 @@ class AluviaClientSession {
 
   /**
    * @param {NativeSession} native
-   * @param {() => void} onStopping called once, when the session begins to stop
+   * @param {(stopped: Promise<void>) => void} onStopping called once, when the session begins to stop
    */
   constructor(native, onStopping) {
     this.#native = native;
@@ -62,7 +62,10 @@ class AluviaClientSession {
   }
 
   stop() {
-    this.#stopped ??= this.#stop(rememberCaller(this.stop));
+    if (!this.#stopped) {
+      this.#stopped = this.#stop(rememberCaller(this.stop));
+      this.#onStopping(this.#stopped);
+    }
     return this.#stopped;
   }
 
@@ -82,7 +85,6 @@ class AluviaClientSession {
 
   /** @param {(error: Error) => Error} atCaller */
   async #stop(atCaller) {
-    this.#onStopping();
     this.#agent?.destroy();
     const failure = await this.#native.stop();
     clearInterval(this.#hold);

@@ -123,10 +123,7 @@ impl NativeSession {
     #[napi(catch_unwind)]
     pub fn explain(&self, url_or_host: String) -> Result<NativeExplanation, Error<String>> {
         let explanation = self.session.explain(&url_or_host).map_err(|error| {
-            Error::new(
-                INVALID_OPTION.to_owned(),
-                format!("urlOrHost must be a URL or a host: {error}"),
-            )
+            Error::new(INVALID_OPTION.to_owned(), format!("urlOrHost must be a URL or a host: {error}"))
         })?;
         Ok(NativeExplanation {
             host: explanation.host,

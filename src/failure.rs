@@ -23,13 +23,7 @@ pub struct NativeFailure {
 
 impl NativeFailure {
     pub(crate) fn new(code: &str, message: impl ToString) -> Self {
-        Self {
-            code: code.to_owned(),
-            message: message.to_string(),
-            status_code: None,
-            cause: None,
-            cause_code: None,
-        }
+        Self { code: code.to_owned(), message: message.to_string(), status_code: None, cause: None, cause_code: None }
     }
 
     /// The start was cancelled.
@@ -60,10 +54,8 @@ impl From<ApiError> for NativeFailure {
             ApiError::Unauthorized { .. } => "ALUVIA_INVALID_USER_TOKEN",
             _ => "ALUVIA_API",
         };
-        let failure = Self {
-            status_code: error.status().map(u32::from),
-            ..Self::new(code, first_upper(&error.to_string()))
-        };
+        let failure =
+            Self { status_code: error.status().map(u32::from), ..Self::new(code, first_upper(&error.to_string())) };
         match error.source() {
             Some(source) => failure.caused_by(source),
             None => failure,
@@ -111,9 +103,7 @@ fn system_name(kind: std::io::ErrorKind) -> Option<&'static str> {
 
 fn first_upper(text: &str) -> String {
     let mut chars = text.chars();
-    chars
-        .next()
-        .map_or_else(String::new, |first| first.to_uppercase().collect::<String>() + chars.as_str())
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().collect::<String>() + chars.as_str())
 }
 
 pub(crate) const ABORTED: &str = "ABORT_ERR";

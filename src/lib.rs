@@ -6,10 +6,7 @@
 //! the rule functions.
 //!
 //! Every synchronous function says `catch_unwind`: a panic must never abort the host.
-#![expect(
-    unreachable_pub,
-    reason = "what `#[napi]` exports has to be public and is reached from JavaScript"
-)]
+#![expect(unreachable_pub, reason = "what `#[napi]` exports has to be public and is reached from JavaScript")]
 
 mod client;
 mod failure;

@@ -23,22 +23,11 @@ pub struct NativeLogRecord {
     pub fields: Vec<(String, String)>,
 }
 
-type Callback = ThreadsafeFunction<
-    NativeLogRecord,
-    (),
-    FnArgs<(NativeLogRecord,)>,
-    Status,
-    false,
-    true,
-    QUEUE_LENGTH,
->;
+type Callback = ThreadsafeFunction<NativeLogRecord, (), FnArgs<(NativeLogRecord,)>, Status, false, true, QUEUE_LENGTH>;
 
 /// Makes a dispatcher that hands each record up to a level to the function. The function does not keep the process alive,
 /// and a full queue loses records instead of holding the engine up.
-pub(crate) fn dispatch(
-    level: &str,
-    callback: &Function<FnArgs<(NativeLogRecord,)>, ()>,
-) -> napi::Result<Dispatch> {
+pub(crate) fn dispatch(level: &str, callback: &Function<FnArgs<(NativeLogRecord,)>, ()>) -> napi::Result<Dispatch> {
     let callback = callback
         .build_threadsafe_function::<NativeLogRecord>()
         .callee_handled::<false>()
@@ -61,9 +50,7 @@ struct ToJavaScript {
 
 impl Subscriber for ToJavaScript {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.is_event()
-            && metadata.target().starts_with(ENGINE)
-            && *metadata.level() <= self.level
+        metadata.is_event() && metadata.target().starts_with(ENGINE) && *metadata.level() <= self.level
     }
 
     fn max_level_hint(&self) -> Option<LevelFilter> {
@@ -77,8 +64,7 @@ impl Subscriber for ToJavaScript {
             Level::INFO => "info",
             Level::DEBUG | Level::TRACE => "debug",
         };
-        let mut record =
-            NativeLogRecord { level: level.to_owned(), message: String::new(), fields: Vec::new() };
+        let mut record = NativeLogRecord { level: level.to_owned(), message: String::new(), fields: Vec::new() };
         event.record(&mut record);
         self.callback.call(record, ThreadsafeFunctionCallMode::NonBlocking);
     }

@@ -32,9 +32,9 @@ where
         let outcome = match AssertUnwindSafe(future).catch_unwind().await {
             Ok(Ok(value)) => Either::A(value),
             Ok(Err(error)) => Either::B(error.into()),
-            Err(_) => Either::B(NativeFailure::internal(
-                "The native side has panicked, which is a defect: please report it",
-            )),
+            Err(_) => {
+                Either::B(NativeFailure::internal("The native side has panicked, which is a defect: please report it"))
+            }
         };
         deferred.resolve(Box::new(move |_| Ok(outcome)));
         drop(share);

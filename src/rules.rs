@@ -15,6 +15,5 @@ pub fn match_pattern(hostname: String, pattern: String) -> bool {
 /// Whether a host name goes through the gateway by these rules. False for what is no host name.
 #[napi(catch_unwind)]
 pub fn should_proxy(hostname: String, rules: Vec<String>) -> bool {
-    Host::parse(&hostname)
-        .is_ok_and(|host| RuleSet::parse(&rules).decide(&host).route == Route::Gateway)
+    Host::parse(&hostname).is_ok_and(|host| RuleSet::parse(&rules).decide(&host).route == Route::Gateway)
 }

@@ -132,17 +132,9 @@ impl Options {
                 timeout: timeout("apiTimeoutMs", self.api_timeout_ms, DEFAULT_API_TIMEOUT)?,
             },
             poll_interval: poll_interval(self.poll_interval_ms)?,
-            gateway: gateway(
-                self.gateway_protocol.as_deref(),
-                self.gateway_host.as_deref(),
-                self.gateway_port,
-            )?,
+            gateway: gateway(self.gateway_protocol.as_deref(), self.gateway_host.as_deref(), self.gateway_port)?,
             local_port: self.local_port.map_or(Ok(0), |port| port_number("localPort", port, 0))?,
-            connect_timeout: timeout(
-                "connectTimeoutMs",
-                self.connect_timeout_ms,
-                DEFAULT_CONNECT_TIMEOUT,
-            )?,
+            connect_timeout: timeout("connectTimeoutMs", self.connect_timeout_ms, DEFAULT_CONNECT_TIMEOUT)?,
             drain_timeout: drain_timeout(self.drain_timeout_ms)?,
             roots: roots(&self.ca, self.extra_ca.as_deref())?,
         })
@@ -177,8 +169,8 @@ fn api_url(base: Option<&str>, path: Option<&str>) -> Result<Url, ConfigError> {
         return Err(refused());
     }
     let path = path.unwrap_or(DEFAULT_CONFIG_PATH);
-    let is_path = !path.is_empty()
-        && !path.contains(|c: char| c.is_control() || c.is_whitespace() || matches!(c, '#' | '\\'));
+    let is_path =
+        !path.is_empty() && !path.contains(|c: char| c.is_control() || c.is_whitespace() || matches!(c, '#' | '\\'));
     if !is_path {
         return Err(invalid("configPath", PATH, Some(format!("{path:?}"))));
     }
@@ -195,20 +187,14 @@ fn poll_interval(ms: Option<f64>) -> Result<Option<Duration>, ConfigError> {
     milliseconds("pollIntervalMs", ms, MIN_POLL_INTERVAL, expected).map(Some)
 }
 
-fn timeout(
-    option: &'static str,
-    ms: Option<f64>,
-    default: Duration,
-) -> Result<Duration, ConfigError> {
+fn timeout(option: &'static str, ms: Option<f64>, default: Duration) -> Result<Duration, ConfigError> {
     let expected = "a finite number of milliseconds, at least 1";
     ms.map_or(Ok(default), |ms| milliseconds(option, ms, Duration::from_millis(1), expected))
 }
 
 fn drain_timeout(ms: Option<f64>) -> Result<Duration, ConfigError> {
     let expected = "a finite number of milliseconds, 0 or more";
-    ms.map_or(Ok(DEFAULT_DRAIN_TIMEOUT), |ms| {
-        milliseconds("drainTimeoutMs", ms, Duration::ZERO, expected)
-    })
+    ms.map_or(Ok(DEFAULT_DRAIN_TIMEOUT), |ms| milliseconds("drainTimeoutMs", ms, Duration::ZERO, expected))
 }
 
 fn milliseconds(
@@ -226,29 +212,17 @@ fn milliseconds(
     Err(invalid(option, expected, Some(ms.to_string())))
 }
 
-fn gateway(
-    protocol: Option<&str>,
-    host: Option<&str>,
-    port: Option<f64>,
-) -> Result<GatewayConfig, ConfigError> {
+fn gateway(protocol: Option<&str>, host: Option<&str>, port: Option<f64>) -> Result<GatewayConfig, ConfigError> {
     let (protocol, default_port) = match protocol {
         None | Some("http") => (GatewayProtocol::Http, DEFAULT_GATEWAY_PORT),
         Some("https") => (GatewayProtocol::Https, DEFAULT_GATEWAY_TLS_PORT),
         Some(other) => {
-            return Err(invalid(
-                "gatewayProtocol",
-                "'http' or 'https'",
-                Some(format!("{other:?}")),
-            ));
+            return Err(invalid("gatewayProtocol", "'http' or 'https'", Some(format!("{other:?}"))));
         }
     };
     let host = host.unwrap_or(DEFAULT_GATEWAY_HOST);
     let host = Host::parse(host).map_err(|_| {
-        invalid(
-            "gatewayHost",
-            "a host name or an IP address, without scheme or port",
-            Some(format!("{host:?}")),
-        )
+        invalid("gatewayHost", "a host name or an IP address, without scheme or port", Some(format!("{host:?}")))
     })?;
     let port = port.map_or(Ok(default_port), |port| port_number("gatewayPort", port, 1))?;
     Ok(GatewayConfig { protocol, host, port })
@@ -257,11 +231,7 @@ fn gateway(
 fn port_number(option: &'static str, port: f64, least: u16) -> Result<u16, ConfigError> {
     let is_port = port.fract() == 0.0 && port >= f64::from(least) && port <= f64::from(u16::MAX);
     if !is_port {
-        let expected = if least == 0 {
-            "a whole number from 0 to 65535"
-        } else {
-            "a whole number from 1 to 65535"
-        };
+        let expected = if least == 0 { "a whole number from 0 to 65535" } else { "a whole number from 1 to 65535" };
         return Err(invalid(option, expected, Some(port.to_string())));
     }
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked above")]
@@ -271,9 +241,9 @@ fn port_number(option: &'static str, port: f64, least: u16) -> Result<u16, Confi
 fn roots(ca: &[String], extra_ca: Option<&[u8]>) -> Result<TlsRoots, ConfigError> {
     let mut roots = TlsRoots::bundled();
     for pem in ca {
-        roots.add_pem(pem.as_bytes()).map_err(|InvalidPem| {
-            invalid("ca", "certificates in PEM, at least one in each string", None)
-        })?;
+        roots
+            .add_pem(pem.as_bytes())
+            .map_err(|InvalidPem| invalid("ca", "certificates in PEM, at least one in each string", None))?;
     }
     if let Some(pem) = extra_ca {
         roots.add_readable_pem(pem);
@@ -329,9 +299,7 @@ mod tests {
 
     #[test]
     fn base_url_and_path_are_joined_whatever_their_slashes() {
-        for (base, path) in
-            [("http://h/v1", "/me"), ("http://h/v1///", "me"), (" http://h/v1/ ", "//me")]
-        {
+        for (base, path) in [("http://h/v1", "/me"), ("http://h/v1///", "me"), (" http://h/v1/ ", "//me")] {
             let config = with(|options| {
                 options.api_base_url = Some(base.to_owned());
                 options.config_path = Some(path.to_owned());
@@ -353,18 +321,13 @@ mod tests {
         type Change = fn(&mut Options);
         let cases: &[(&str, Change)] = &[
             ("token must be visible", |o| o.token = Some("a\nb".to_owned())),
-            ("apiBaseUrl must be an http or https URL", |o| {
-                o.api_base_url = Some("ftp://h".to_owned())
-            }),
+            ("apiBaseUrl must be an http or https URL", |o| o.api_base_url = Some("ftp://h".to_owned())),
             ("apiBaseUrl must be", |o| o.api_base_url = Some("http://u:p@h".to_owned())),
             ("apiBaseUrl must be", |o| o.api_base_url = Some("api.aluvia.io".to_owned())),
             ("configPath must be", |o| o.config_path = Some("a b".to_owned())),
-            (
-                "pollIntervalMs must be a finite number of milliseconds, at least 50, or 0 for no polling, not 49",
-                |o| {
-                    o.poll_interval_ms = Some(49.0);
-                },
-            ),
+            ("pollIntervalMs must be a finite number of milliseconds, at least 50, or 0 for no polling, not 49", |o| {
+                o.poll_interval_ms = Some(49.0);
+            }),
             ("pollIntervalMs must be", |o| o.poll_interval_ms = Some(f64::NAN)),
             ("pollIntervalMs must be", |o| o.poll_interval_ms = Some(f64::INFINITY)),
             ("pollIntervalMs must be", |o| o.poll_interval_ms = Some(-1.0)),
@@ -373,13 +336,9 @@ mod tests {
             }),
             ("gatewayHost must be", |o| o.gateway_host = Some("http://gw".to_owned())),
             ("gatewayHost must be", |o| o.gateway_host = Some("gw:80".to_owned())),
-            ("gatewayPort must be a whole number from 1 to 65535, not 0", |o| {
-                o.gateway_port = Some(0.0)
-            }),
+            ("gatewayPort must be a whole number from 1 to 65535, not 0", |o| o.gateway_port = Some(0.0)),
             ("gatewayPort must be", |o| o.gateway_port = Some(80.5)),
-            ("localPort must be a whole number from 0 to 65535, not 65536", |o| {
-                o.local_port = Some(65536.0)
-            }),
+            ("localPort must be a whole number from 0 to 65535, not 65536", |o| o.local_port = Some(65536.0)),
             ("apiTimeoutMs must be", |o| o.api_timeout_ms = Some(0.0)),
             ("connectTimeoutMs must be", |o| o.connect_timeout_ms = Some(1e10)),
             ("drainTimeoutMs must be", |o| o.drain_timeout_ms = Some(-1.0)),

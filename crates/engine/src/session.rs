@@ -100,9 +100,7 @@ impl Client {
         let control = Arc::new(control);
         if let Some(interval) = config.poll_interval {
             let (control, shutdown) = (Arc::clone(&control), shutdown.clone());
-            shutdown
-                .clone()
-                .spawn(async move { control.poll_until_drained(interval, &shutdown).await });
+            shutdown.clone().spawn(async move { control.poll_until_drained(interval, &shutdown).await });
         }
         Ok(Session { address, control, snapshots, shutdown, config })
     }
@@ -183,8 +181,7 @@ fn host_of(text: &str) -> &str {
         None => (false, text),
     };
     let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
-    let authority =
-        if is_url { authority.rsplit('@').next().unwrap_or(authority) } else { authority };
+    let authority = if is_url { authority.rsplit('@').next().unwrap_or(authority) } else { authority };
     if authority.starts_with('[') {
         return authority.split_inclusive(']').next().unwrap_or(authority);
     }

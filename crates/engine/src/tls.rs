@@ -39,8 +39,7 @@ impl TlsRoots {
 
     /// Adds those certificates of a PEM text that can be read, as Node.js treats `NODE_EXTRA_CA_CERTS`.
     pub fn add_readable_pem(&mut self, pem: &[u8]) {
-        self.store
-            .add_parsable_certificates(CertificateDer::pem_slice_iter(pem).filter_map(Result::ok));
+        self.store.add_parsable_certificates(CertificateDer::pem_slice_iter(pem).filter_map(Result::ok));
     }
 
     /// A client configuration that trusts these roots: TLS 1.2 and 1.3, no client certificate, no ALPN.

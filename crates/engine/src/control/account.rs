@@ -84,9 +84,7 @@ struct Wire {
 
 fn credential(name: &'static str, value: &Value) -> Result<Secret, InvalidAccount> {
     match value.as_str() {
-        Some(text) if text.chars().any(char::is_control) => {
-            Err(InvalidAccount::ControlCharacter(name))
-        }
+        Some(text) if text.chars().any(char::is_control) => Err(InvalidAccount::ControlCharacter(name)),
         Some(text) if !text.trim().is_empty() => Ok(Secret::new(text)),
         _ => Err(InvalidAccount::Missing(name)),
     }
@@ -130,28 +128,16 @@ mod tests {
             ("[]", InvalidAccount::NotAnObject),
             (r#"{"data":null}"#, InvalidAccount::NotAnObject),
             (r#"{"data":{}}"#, InvalidAccount::Missing("proxy_username")),
-            (
-                r#"{"proxy_username":" ","proxy_password":"p","rules":[]}"#,
-                InvalidAccount::Missing("proxy_username"),
-            ),
-            (
-                r#"{"proxy_username":"u","proxy_password":null,"rules":[]}"#,
-                InvalidAccount::Missing("proxy_password"),
-            ),
-            (
-                r#"{"proxy_username":"u","proxy_password":7,"rules":[]}"#,
-                InvalidAccount::Missing("proxy_password"),
-            ),
+            (r#"{"proxy_username":" ","proxy_password":"p","rules":[]}"#, InvalidAccount::Missing("proxy_username")),
+            (r#"{"proxy_username":"u","proxy_password":null,"rules":[]}"#, InvalidAccount::Missing("proxy_password")),
+            (r#"{"proxy_username":"u","proxy_password":7,"rules":[]}"#, InvalidAccount::Missing("proxy_password")),
             (
                 r#"{"proxy_username":"u\r\nX: y","proxy_password":"p","rules":[]}"#,
                 InvalidAccount::ControlCharacter("proxy_username"),
             ),
             (r#"{"proxy_username":"u","proxy_password":"p"}"#, InvalidAccount::Rules),
             (r#"{"proxy_username":"u","proxy_password":"p","rules":"*"}"#, InvalidAccount::Rules),
-            (
-                r#"{"proxy_username":"u","proxy_password":"p","rules":["a",1]}"#,
-                InvalidAccount::Rules,
-            ),
+            (r#"{"proxy_username":"u","proxy_password":"p","rules":["a",1]}"#, InvalidAccount::Rules),
         ];
         for (body, expected) in cases {
             assert_eq!(Account::parse(body.as_bytes()), Err(expected), "{body}");
@@ -160,10 +146,8 @@ mod tests {
 
     #[test]
     fn debug_shows_no_credential() {
-        let account = Account::parse(
-            br#"{"proxy_username":"canary-u","proxy_password":"canary-p","rules":[]}"#,
-        )
-        .unwrap();
+        let account =
+            Account::parse(br#"{"proxy_username":"canary-u","proxy_password":"canary-p","rules":[]}"#).unwrap();
 
         assert!(!format!("{account:?}").contains("canary"));
     }

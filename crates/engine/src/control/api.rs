@@ -64,9 +64,7 @@ pub enum ApiError {
         retry_after: Option<Duration>,
     },
     /// A redirect that is not followed, because it leads to another host or would change the request.
-    #[error(
-        "the API redirected to {to} ({status}), which is not followed: the token stays with the API's own host"
-    )]
+    #[error("the API redirected to {to} ({status}), which is not followed: the token stays with the API's own host")]
     Redirected {
         /// The status.
         status: u16,
@@ -166,8 +164,7 @@ impl Api {
     /// PATCH. Returns the configuration if the answer tells the whole of it.
     pub(crate) async fn update(&self, update: &Update) -> Result<Option<Account>, ApiError> {
         self.in_time(async {
-            let body =
-                serde_json::to_vec(update).expect("strings and lists of strings can be serialized");
+            let body = serde_json::to_vec(update).expect("strings and lists of strings can be serialized");
             let response = self
                 .send(Method::PATCH, |request| {
                     request.header(header::CONTENT_TYPE, "application/json").body(body.clone())
@@ -180,13 +177,8 @@ impl Api {
         .await
     }
 
-    async fn in_time<T>(
-        &self,
-        exchange: impl Future<Output = Result<T, ApiError>>,
-    ) -> Result<T, ApiError> {
-        tokio::time::timeout(self.timeout, exchange)
-            .await
-            .unwrap_or(Err(ApiError::TimedOut(self.timeout)))
+    async fn in_time<T>(&self, exchange: impl Future<Output = Result<T, ApiError>>) -> Result<T, ApiError> {
+        tokio::time::timeout(self.timeout, exchange).await.unwrap_or(Err(ApiError::TimedOut(self.timeout)))
     }
 
     /// Sends a request, and again where a redirect within the same origin tells it to.
@@ -208,10 +200,7 @@ impl Api {
                 None => return Ok(response),
             }
         }
-        Err(ApiError::Redirected {
-            status: StatusCode::LOOP_DETECTED.as_u16(),
-            to: "itself again and again".into(),
-        })
+        Err(ApiError::Redirected { status: StatusCode::LOOP_DETECTED.as_u16(), to: "itself again and again".into() })
     }
 
     /// Where to ask again, if the answer is a redirect (RFC 9110 §15.4). The token never leaves its origin, and a PATCH
@@ -222,14 +211,10 @@ impl Api {
         if !keeps_method && !matches!(status.as_u16(), 301..=303) {
             return Ok(None);
         }
-        let location =
-            response.headers().get(header::LOCATION).and_then(|value| value.to_str().ok());
+        let location = response.headers().get(header::LOCATION).and_then(|value| value.to_str().ok());
         let next = location.and_then(|location| response.url().join(location).ok());
         match next {
-            Some(next)
-                if next.origin() == self.url.origin()
-                    && (keeps_method || *method == Method::GET) =>
-            {
+            Some(next) if next.origin() == self.url.origin() && (keeps_method || *method == Method::GET) => {
                 Ok(Some(next))
             }
             Some(next) => {
@@ -271,13 +256,10 @@ impl Api {
     fn error_text(&self, body: &[u8]) -> Option<String> {
         let body: Value = serde_json::from_slice(body).ok()?;
         let error = body.get("error").unwrap_or(&Value::Null);
-        let candidates =
-            [error.get("message"), Some(error), body.get("message"), body.get("detail")];
+        let candidates = [error.get("message"), Some(error), body.get("message"), body.get("detail")];
         let text = candidates.into_iter().flatten().find_map(Value::as_str)?;
         let text = text.replace(self.token.expose(), "[secret]");
-        let one_line = text
-            .split(|c: char| c.is_whitespace() || c.is_control())
-            .filter(|word| !word.is_empty());
+        let one_line = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
         let text = one_line.collect::<Vec<_>>().join(" ");
         let short: String = text.chars().take(MAX_ERROR_TEXT).collect();
         (!short.is_empty()).then_some(short)

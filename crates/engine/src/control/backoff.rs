@@ -49,10 +49,7 @@ mod tests {
         let mut backoff = Backoff::new(Duration::from_secs(5));
         for whole in [10, 20, 40, 60, 60] {
             let wait = backoff.failed(None).as_secs_f64();
-            assert!(
-                (f64::from(whole) * 0.45..=f64::from(whole)).contains(&wait),
-                "{wait} of {whole}"
-            );
+            assert!((f64::from(whole) * 0.45..=f64::from(whole)).contains(&wait), "{wait} of {whole}");
         }
         for _ in 0..100 {
             assert!(backoff.failed(None) <= Duration::from_secs(60));

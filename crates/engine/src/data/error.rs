@@ -79,12 +79,9 @@ impl Failure {
                 "http_request_error",
                 "The head of the request is larger than 64 KiB, or has more than 256 fields",
             ),
-            Self::HeadTimedOut => (
-                408,
-                "ALUVIA_HEAD_TIMEOUT",
-                "http_request_error",
-                "The head of the request did not arrive in time",
-            ),
+            Self::HeadTimedOut => {
+                (408, "ALUVIA_HEAD_TIMEOUT", "http_request_error", "The head of the request did not arrive in time")
+            }
             Self::Connect(error) => connect_failure(error),
             Self::NoResponse => (
                 502,
@@ -92,12 +89,9 @@ impl Failure {
                 "connection_terminated",
                 "The server ended the connection before it had answered; try again",
             ),
-            Self::BadResponse => (
-                502,
-                "ALUVIA_BAD_RESPONSE",
-                "http_protocol_error",
-                "The server's answer is not valid HTTP",
-            ),
+            Self::BadResponse => {
+                (502, "ALUVIA_BAD_RESPONSE", "http_protocol_error", "The server's answer is not valid HTTP")
+            }
             Self::ResponseTimedOut => (
                 504,
                 "ALUVIA_RESPONSE_TIMEOUT",
@@ -128,24 +122,15 @@ fn origin_failure(error: DialError) -> Row {
             "The name has no address; check its spelling and the machine's name resolution",
         ),
         DialError::Loop => LOOP,
-        DialError::Refused => (
-            502,
-            "ALUVIA_CONNECTION_REFUSED",
-            "connection_refused",
-            "Nothing listens on this host and port",
-        ),
-        DialError::Reset => (
-            502,
-            "ALUVIA_CONNECTION_RESET",
-            "connection_terminated",
-            "The server cut the connection; try again",
-        ),
-        DialError::Unreachable | DialError::Tls => (
-            502,
-            "ALUVIA_UNREACHABLE",
-            "destination_ip_unroutable",
-            "The host cannot be reached from this machine",
-        ),
+        DialError::Refused => {
+            (502, "ALUVIA_CONNECTION_REFUSED", "connection_refused", "Nothing listens on this host and port")
+        }
+        DialError::Reset => {
+            (502, "ALUVIA_CONNECTION_RESET", "connection_terminated", "The server cut the connection; try again")
+        }
+        DialError::Unreachable | DialError::Tls => {
+            (502, "ALUVIA_UNREACHABLE", "destination_ip_unroutable", "The host cannot be reached from this machine")
+        }
         DialError::TimedOut => (
             504,
             "ALUVIA_CONNECT_TIMEOUT",
@@ -172,10 +157,7 @@ fn gateway_failure(error: DialError) -> Row {
             "tls_protocol_error",
             "The TLS handshake with the gateway failed; check `gatewayProtocol`, `gatewayPort` and `ca`",
         ),
-        DialError::NameNotFound
-        | DialError::Refused
-        | DialError::Reset
-        | DialError::Unreachable => (
+        DialError::NameNotFound | DialError::Refused | DialError::Reset | DialError::Unreachable => (
             502,
             "ALUVIA_GATEWAY_UNREACHABLE",
             "destination_unavailable",
@@ -213,8 +195,7 @@ fn refusal(error: GatewayError) -> Row {
     }
 }
 
-const LOOP: Row =
-    (403, "ALUVIA_LOOP", "proxy_loop_detected", "The request would lead back into this proxy");
+const LOOP: Row = (403, "ALUVIA_LOOP", "proxy_loop_detected", "The request would lead back into this proxy");
 
 const NO_DESCRIPTORS: Row = (
     503,

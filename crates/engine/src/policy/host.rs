@@ -114,10 +114,7 @@ impl Host {
     #[must_use]
     pub fn is_localhost(&self) -> bool {
         self.ip.is_none()
-            && self
-                .text
-                .strip_suffix("localhost")
-                .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+            && self.text.strip_suffix("localhost").is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
     }
 }
 
@@ -150,9 +147,9 @@ fn is_plain_name(name: &str) -> bool {
     let last_label = name.rsplit('.').next().unwrap_or(name);
     last_label.starts_with(|first: char| first.is_ascii_alphabetic())
         && name.bytes().all(is_name_byte)
-        && !name.split('.').any(|label| {
-            label.as_bytes().get(..4).is_some_and(|start| start.eq_ignore_ascii_case(b"xn--"))
-        })
+        && !name
+            .split('.')
+            .any(|label| label.as_bytes().get(..4).is_some_and(|start| start.eq_ignore_ascii_case(b"xn--")))
 }
 
 /// Letters, digits and hyphens (RFC 952), and the underscore, which real names have.
@@ -164,8 +161,7 @@ fn check_lengths(name: &str) -> Result<(), HostError> {
     if name.is_empty() {
         return Err(HostError::Empty);
     }
-    if name.len() > MAX_NAME || name.split('.').any(|label| !(1..=MAX_LABEL).contains(&label.len()))
-    {
+    if name.len() > MAX_NAME || name.split('.').any(|label| !(1..=MAX_LABEL).contains(&label.len())) {
         return Err(HostError::Length);
     }
     Ok(())
@@ -251,9 +247,7 @@ mod tests {
 
     #[test]
     fn loopback_is_known_by_name_and_by_address() {
-        for text in
-            ["localhost", "LOCALHOST.", "a.b.localhost", "127.8.9.1", "::1", "0.0.0.0", "[::]"]
-        {
+        for text in ["localhost", "LOCALHOST.", "a.b.localhost", "127.8.9.1", "::1", "0.0.0.0", "[::]"] {
             assert!(Host::parse(text).unwrap().is_loopback(), "{text}");
         }
         for text in ["notlocalhost", "localhost.example", "128.0.0.1", "::2"] {

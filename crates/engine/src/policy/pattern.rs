@@ -56,8 +56,7 @@ impl HostPattern {
             Self::Any => !host.is_loopback(),
             Self::Exact(exact) => exact == host,
             Self::Subdomains(base) => {
-                host.ip().is_none()
-                    && host.as_str().strip_suffix(&**base).is_some_and(|rest| rest.ends_with('.'))
+                host.ip().is_none() && host.as_str().strip_suffix(&**base).is_some_and(|rest| rest.ends_with('.'))
             }
             Self::AnyPublicSuffix(name) => before_public_suffix(host) == Some(&**name),
         }
@@ -96,8 +95,7 @@ fn parse_host(text: &str) -> Result<Host, PatternError> {
     }
     Host::parse(text).map_err(|error| {
         let is_bare_name = !text.contains('/') && text.parse::<std::net::Ipv6Addr>().is_err();
-        let has_port =
-            text.rsplit_once(':').is_some_and(|(_, port)| port.bytes().all(|b| b.is_ascii_digit()));
+        let has_port = text.rsplit_once(':').is_some_and(|(_, port)| port.bytes().all(|b| b.is_ascii_digit()));
         if is_bare_name && !has_port { error.into() } else { PatternError::NotAHost }
     })
 }

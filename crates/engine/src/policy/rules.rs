@@ -125,9 +125,8 @@ impl RuleSet {
         if self.written.is_empty() {
             return Decision { route: Route::Direct, rule: None, reason: Reason::NoRules };
         }
-        let before_suffix = (self.include.needs_suffix() || self.exclude.needs_suffix())
-            .then(|| before_public_suffix(host))
-            .flatten();
+        let before_suffix =
+            (self.include.needs_suffix() || self.exclude.needs_suffix()).then(|| before_public_suffix(host)).flatten();
         let (route, index, reason) = if let Some(index) = self.exclude.find(host, before_suffix) {
             (Route::Direct, Some(index), Reason::Excluded)
         } else if let Some(index) = self.include.find(host, before_suffix) {
@@ -200,8 +199,7 @@ impl PatternSet {
     /// The most specific pattern that names the host.
     fn find(&self, host: &Host, before_suffix: Option<&str>) -> Option<usize> {
         let exact = || self.exact.get(host.as_str()).copied();
-        let any_public_suffix =
-            || before_suffix.and_then(|name| self.any_public_suffix.get(name)).copied();
+        let any_public_suffix = || before_suffix.and_then(|name| self.any_public_suffix.get(name)).copied();
         let any = || self.any.filter(|_| !host.is_loopback());
         exact().or_else(any_public_suffix).or_else(|| self.find_subdomain(host)).or_else(any)
     }
@@ -244,30 +242,12 @@ mod tests {
             (&["*", "*.localhost"], "a.localhost", Gateway, Some("*.localhost"), Included),
             (&["*", "127.0.0.1"], "127.1", Gateway, Some("127.0.0.1"), Included),
             (&["-example.com", "*"], "example.com", Direct, Some("-example.com"), Excluded),
-            (
-                &["example.com", "-*.example.com"],
-                "example.com",
-                Gateway,
-                Some("example.com"),
-                Included,
-            ),
-            (
-                &["*.example.com", "- a.example.com"],
-                "a.example.com",
-                Direct,
-                Some("- a.example.com"),
-                Excluded,
-            ),
+            (&["example.com", "-*.example.com"], "example.com", Gateway, Some("example.com"), Included),
+            (&["*.example.com", "- a.example.com"], "a.example.com", Direct, Some("- a.example.com"), Excluded),
             (&["*", "-google.*"], "google.co.uk", Direct, Some("-google.*"), Excluded),
             (&["google.*"], "google.evil.com", Direct, None, NoMatch),
             (&["*", "example.com"], "example.com", Gateway, Some("example.com"), Included),
-            (
-                &["*.com", "*.example.com"],
-                "www.example.com",
-                Gateway,
-                Some("*.example.com"),
-                Included,
-            ),
+            (&["*.com", "*.example.com"], "www.example.com", Gateway, Some("*.example.com"), Included),
             (&["-*", "example.com"], "example.com", Direct, Some("-*"), Excluded),
             (&["-example.com"], "example.org", Direct, None, NoMatch),
             (&["https://x", "example.com"], "example.com", Gateway, Some("example.com"), Included),

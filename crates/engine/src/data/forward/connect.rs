@@ -14,12 +14,7 @@ use crate::policy::Route;
 use crate::snapshot::Snapshot;
 
 /// Serves a CONNECT whose head has been read. 200 is sent only when the other side stands.
-pub(super) async fn serve(
-    proxy: &Proxy,
-    mut down: Downstream,
-    request: ConnectRequest,
-    snapshot: &Snapshot,
-) {
+pub(super) async fn serve(proxy: &Proxy, mut down: Downstream, request: ConnectRequest, snapshot: &Snapshot) {
     let connected = tokio::select! {
         connected = open(proxy, &request, snapshot) => connected,
         () = client_gone(&mut down) => {
@@ -64,9 +59,7 @@ async fn open(
             let stream = proxy.connector.connect_direct(host, port).await?;
             Ok((Upstream::Tcp(stream), BytesMut::new()))
         }
-        Route::Gateway => {
-            proxy.connector.connect_through_gateway(host, port, &snapshot.credentials).await
-        }
+        Route::Gateway => proxy.connector.connect_through_gateway(host, port, &snapshot.credentials).await,
     }
 }
 

@@ -30,18 +30,11 @@ pub(super) async fn serve(proxy: &Proxy, down: &mut Downstream, mut request: Req
     let freshness = if request.is_repeatable { Duration::MAX } else { MAX_AGE_FOR_UNREPEATABLE };
     let kept = proxy.pool.take(&key, freshness);
     if let Some(up) = kept {
-        let head = if request.is_repeatable {
-            request.head.clone()
-        } else {
-            std::mem::take(&mut request.head)
-        };
+        let head = if request.is_repeatable { request.head.clone() } else { std::mem::take(&mut request.head) };
         match Exchange::new(down, up, head, &request).run(proxy, &request, &key).await {
             Ok(next) => return next,
             Err(Fault::Stale) if request.is_repeatable => {
-                debug!(
-                    host = request.target.host.as_str(),
-                    "a kept connection was closed; trying a new one"
-                );
+                debug!(host = request.target.host.as_str(), "a kept connection was closed; trying a new one");
             }
             Err(fault) => return conclude(proxy, down, &request, fault).await,
         }
@@ -69,11 +62,9 @@ fn pool_key(request: &Request) -> PoolKey {
 
 async fn connect(proxy: &Proxy, request: &Request) -> Result<Upstream, ConnectError> {
     match request.route {
-        Route::Direct => proxy
-            .connector
-            .connect_direct(&request.target.host, request.target.port)
-            .await
-            .map(Upstream::Tcp),
+        Route::Direct => {
+            proxy.connector.connect_direct(&request.target.host, request.target.port).await.map(Upstream::Tcp)
+        }
         Route::Gateway => proxy.connector.connect_gateway().await,
     }
 }
@@ -98,9 +89,7 @@ async fn conclude(proxy: &Proxy, down: &mut Downstream, request: &Request, fault
     let failure = match fault {
         Fault::Stale => Failure::NoResponse,
         Fault::Upstream(failure) => failure,
-        Fault::BadBody => {
-            Failure::Malformed("The body of the request is not framed as its head says")
-        }
+        Fault::BadBody => Failure::Malformed("The body of the request is not framed as its head says"),
         Fault::Broken(framing) => {
             debug!(host = request.target.host.as_str(), "response broken off");
             if framing == Framing::UntilClose {
@@ -145,12 +134,7 @@ enum Sending {
 }
 
 impl<'d> Exchange<'d> {
-    fn new(
-        down: &'d mut Downstream,
-        up: UpstreamConnection,
-        head: Vec<u8>,
-        request: &Request,
-    ) -> Self {
+    fn new(down: &'d mut Downstream, up: UpstreamConnection, head: Vec<u8>, request: &Request) -> Self {
         let sending = Sending::Underway(Transfer::new(head, request.framing, true));
         Self { down, up, sending, client_has_ended: false }
     }
@@ -183,16 +167,11 @@ impl<'d> Exchange<'d> {
     }
 
     /// Passes interim responses on, and returns the final one.
-    async fn final_response(
-        &mut self,
-        proxy: &Proxy,
-        request: &Request,
-    ) -> Result<Response, Fault> {
+    async fn final_response(&mut self, proxy: &Proxy, request: &Request) -> Result<Response, Fault> {
         for _ in 0..=MAX_INTERIM {
             let length = self.response_head().await?;
             let may_persist = !proxy.shutdown.is_draining();
-            let response = Response::read(&self.up.buffer[..length], request, may_persist)
-                .map_err(Fault::Upstream)?;
+            let response = Response::read(&self.up.buffer[..length], request, may_persist).map_err(Fault::Upstream)?;
             self.up.buffer.advance(length);
             if !response.is_interim() {
                 return Ok(response);
@@ -221,8 +200,7 @@ impl<'d> Exchange<'d> {
                     Scan::Partial if self.up.buffer.len() <= MAX_HEAD => {}
                     _ => return Poll::Ready(Err(Fault::Upstream(Failure::BadResponse))),
                 }
-                match poll_fill(cx, Pin::new(&mut self.up.stream), &mut self.up.buffer, FIRST_READ)
-                {
+                match poll_fill(cx, Pin::new(&mut self.up.stream), &mut self.up.buffer, FIRST_READ) {
                     Poll::Ready(Ok(length)) if length > 0 => {}
                     Poll::Ready(_) => return Poll::Ready(Err(self.ended_without_response())),
                     Poll::Pending => break,
@@ -242,8 +220,7 @@ impl<'d> Exchange<'d> {
             self.poll_send(cx)?;
             let up = &mut self.up;
             let from = Pin::new(&mut up.stream);
-            let received =
-                receiving.poll(cx, from, &mut up.buffer, Pin::new(&mut self.down.stream));
+            let received = receiving.poll(cx, from, &mut up.buffer, Pin::new(&mut self.down.stream));
             match received {
                 Poll::Ready(Ok(())) => Poll::Ready(Ok(())),
                 Poll::Ready(Err(TransferError::Write)) => Poll::Ready(Err(Fault::Gone)),
@@ -299,11 +276,7 @@ impl<'d> Exchange<'d> {
     }
 
     fn ended_without_response(&self) -> Fault {
-        if self.up.is_reused && self.up.buffer.is_empty() {
-            Fault::Stale
-        } else {
-            Fault::Upstream(Failure::NoResponse)
-        }
+        if self.up.is_reused && self.up.buffer.is_empty() { Fault::Stale } else { Fault::Upstream(Failure::NoResponse) }
     }
 
     /// Lets the client know that its protocol is accepted. What follows is for a relay.

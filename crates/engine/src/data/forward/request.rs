@@ -4,9 +4,7 @@
 //! goes upstream.
 
 use super::super::error::Failure;
-use super::super::http1::{
-    Field, Framing, HeadStorage, Name, RequestHead, Version, list, request_framing,
-};
+use super::super::http1::{Field, Framing, HeadStorage, Name, RequestHead, Version, list, request_framing};
 use super::target::{Target, is_host_value};
 use crate::policy::Route;
 use crate::snapshot::Snapshot;
@@ -52,9 +50,7 @@ impl Request {
         let mut storage = HeadStorage::new();
         let head = RequestHead::parse(bytes, &mut storage).map_err(|error| match error {
             httparse::Error::TooManyHeaders => Failure::HeadTooLarge,
-            httparse::Error::Version => {
-                Failure::Malformed("The version is neither HTTP/1.1 nor HTTP/1.0")
-            }
+            httparse::Error::Version => Failure::Malformed("The version is neither HTTP/1.1 nor HTTP/1.0"),
             _ => Failure::Malformed("The head of the request is malformed"),
         })?;
         let facts = Facts::of(&head)?;
@@ -102,8 +98,8 @@ struct ConnectionOptions {
 
 impl<'b> Facts<'b> {
     fn of(head: &RequestHead<'b, '_>) -> Result<Self, Failure> {
-        let framing = request_framing(head.version, head.fields())
-            .map_err(|error| Failure::Malformed(error.as_str()))?;
+        let framing =
+            request_framing(head.version, head.fields()).map_err(|error| Failure::Malformed(error.as_str()))?;
         let mut facts = Self {
             framing,
             has_host: false,
@@ -119,15 +115,13 @@ impl<'b> Facts<'b> {
                 Name::Host => facts.read_host(&field)?,
                 Name::Connection => {
                     has_connection = true;
-                    facts.read_connection(field.value, &mut options);
+                    facts.read_connection(field.value, &mut options)?;
                 }
                 Name::Upgrade => {
-                    names_websocket |=
-                        list(field.value).any(|member| member.eq_ignore_ascii_case(b"websocket"));
+                    names_websocket |= list(field.value).any(|member| member.eq_ignore_ascii_case(b"websocket"));
                 }
                 Name::MaxForwards => {
-                    facts.max_forwards =
-                        std::str::from_utf8(field.value).ok().and_then(|text| text.parse().ok());
+                    facts.max_forwards = std::str::from_utf8(field.value).ok().and_then(|text| text.parse().ok());
                 }
                 _ => {}
             }
@@ -135,12 +129,11 @@ impl<'b> Facts<'b> {
         if !has_connection {
             // What clients from before HTTP/1.1 send to proxies instead.
             for field in head.fields().filter(|field| field.name == Name::ProxyConnection) {
-                facts.read_connection(field.value, &mut options);
+                facts.read_connection(field.value, &mut options)?;
             }
         }
         // Of the two, `close` wins; persistence is the default of 1.1 (RFC 9112 §9.3).
-        facts.is_persistent =
-            !options.close && (options.keep_alive || head.version == Version::Http11);
+        facts.is_persistent = !options.close && (options.keep_alive || head.version == Version::Http11);
         if head.version == Version::Http11 && !facts.has_host && head.method != "CONNECT" {
             return Err(Failure::Malformed("An HTTP/1.1 request needs a Host field"));
         }
@@ -163,7 +156,7 @@ impl<'b> Facts<'b> {
         Ok(())
     }
 
-    fn read_connection(&mut self, value: &'b [u8], options: &mut ConnectionOptions) {
+    fn read_connection(&mut self, value: &'b [u8], options: &mut ConnectionOptions) -> Result<(), Failure> {
         for member in list(value) {
             if member.eq_ignore_ascii_case(b"close") {
                 options.close = true;
@@ -171,10 +164,14 @@ impl<'b> Facts<'b> {
                 options.keep_alive = true;
             } else if member.eq_ignore_ascii_case(b"upgrade") {
                 options.upgrade = true;
+            } else if is_framing_or_host(member) {
+                // Whoever drops them at another's word reads another message (RFC 9110 §7.6.1).
+                return Err(Failure::Malformed("Connection names a field that is not for one hop only"));
             } else {
                 self.nominated.push(member);
             }
         }
+        Ok(())
     }
 
     fn has_no_body(&self) -> bool {
@@ -193,20 +190,13 @@ impl<'b> Facts<'b> {
         match method {
             "OPTIONS" => Some(b"HTTP/1.1 204 No Content\r\n\r\n".to_vec()),
             // What TRACE would show is the request itself, which may hold secrets.
-            "TRACE" => Some(
-                b"HTTP/1.1 405 Method Not Allowed\r\nAllow: OPTIONS\r\nContent-Length: 0\r\n\r\n"
-                    .to_vec(),
-            ),
+            "TRACE" => Some(b"HTTP/1.1 405 Method Not Allowed\r\nAllow: OPTIONS\r\nContent-Length: 0\r\n\r\n".to_vec()),
             _ => None,
         }
     }
 }
 
-fn read_connect(
-    head: &RequestHead<'_, '_>,
-    facts: &Facts<'_>,
-    snapshot: &Snapshot,
-) -> Result<Action, Failure> {
+fn read_connect(head: &RequestHead<'_, '_>, facts: &Facts<'_>, snapshot: &Snapshot) -> Result<Action, Failure> {
     if !facts.has_no_body() {
         return Err(Failure::Malformed("A CONNECT has no body"));
     }
@@ -227,21 +217,18 @@ fn write_head(
 ) -> Vec<u8> {
     let mut out = Vec::with_capacity(HEAD_ROOM);
     let mut line = |parts: &[&[u8]]| parts.iter().for_each(|part| out.extend_from_slice(part));
-    let authority = target.authority.as_bytes();
+    // The gateway gets the spelling that was decided upon, an origin the one that the client wrote.
+    let canonical_authority = target.canonical_authority();
+    let authority = match route {
+        Route::Direct => target.authority.as_bytes(),
+        Route::Gateway => canonical_authority.as_bytes(),
+    };
     let slash = if path.starts_with('/') { "" } else { "/" };
     match route {
         // An empty path means the server as a whole (RFC 9112 §3.2.4).
-        Route::Direct if path.is_empty() && head.method == "OPTIONS" => {
-            line(&[b"OPTIONS * HTTP/1.1\r\n"])
-        }
+        Route::Direct if path.is_empty() && head.method == "OPTIONS" => line(&[b"OPTIONS * HTTP/1.1\r\n"]),
         Route::Direct => {
-            line(&[
-                head.method.as_bytes(),
-                b" ",
-                slash.as_bytes(),
-                path.as_bytes(),
-                b" HTTP/1.1\r\n",
-            ]);
+            line(&[head.method.as_bytes(), b" ", slash.as_bytes(), path.as_bytes(), b" HTTP/1.1\r\n"]);
         }
         Route::Gateway => {
             let slash = if path.is_empty() && head.method == "OPTIONS" { "" } else { slash };
@@ -263,7 +250,6 @@ fn write_head(
         match field.name {
             // The authority of the target wins over what the field said (RFC 9112 §3.2.2).
             Name::Host => line(&[name, b": ", authority, b"\r\n"]),
-            // Framing is never left to what `Connection` nominates.
             Name::ContentLength => line(&[name, b": ", field.value, b"\r\n"]),
             Name::TransferEncoding => line(&[name, b": chunked\r\n"]),
             Name::Connection if facts.wants_websocket => line(&[name, b": Upgrade\r\n"]),
@@ -284,6 +270,11 @@ fn write_head(
     }
     line(&[b"\r\n"]);
     out
+}
+
+fn is_framing_or_host(name: &[u8]) -> bool {
+    let name = std::str::from_utf8(name).unwrap_or_default();
+    matches!(Name::of(name), Name::ContentLength | Name::TransferEncoding | Name::Host)
 }
 
 /// Methods whose repetition changes nothing (RFC 9110 §9.2.2).

@@ -1,9 +1,7 @@
 //! From the bytes of a response's head to the head that the client gets: one pure step, without I/O.
 
 use super::super::error::Failure;
-use super::super::http1::{
-    Framing, HeadStorage, Name, ResponseHead, Version, list, response_framing,
-};
+use super::super::http1::{Framing, HeadStorage, Name, ResponseHead, Version, list, response_framing};
 use super::super::upstream::{ConnectError, GatewayError};
 use super::request::Request;
 use crate::policy::Route;
@@ -28,11 +26,7 @@ impl Response {
     }
 
     /// Reads a whole head and writes the one for the client.
-    pub(super) fn read(
-        bytes: &[u8],
-        request: &Request,
-        may_persist: bool,
-    ) -> Result<Self, Failure> {
+    pub(super) fn read(bytes: &[u8], request: &Request, may_persist: bool) -> Result<Self, Failure> {
         let mut storage = HeadStorage::new();
         let head = ResponseHead::parse(bytes, &mut storage).map_err(|_| Failure::BadResponse)?;
         if request.route == Route::Gateway && head.status == 407 {
@@ -42,8 +36,7 @@ impl Response {
         if head.status == 101 && !request.wants_websocket {
             return Err(Failure::BadResponse);
         }
-        let framing = response_framing(head.status, head.version, head.fields())
-            .map_err(|_| Failure::BadResponse)?;
+        let framing = response_framing(head.status, head.version, head.fields()).map_err(|_| Failure::BadResponse)?;
         let framing = if request.is_head { Framing::Empty } else { framing };
         // Chunks are unknown to HTTP/1.0: the end of the connection has to do.
         let is_dechunked = framing == Framing::Chunked && request.version == Version::Http10;
@@ -52,8 +45,7 @@ impl Response {
             && framing != Framing::UntilClose
             && !is_dechunked
             && head.status != 101;
-        let is_reusable =
-            is_reusable(&head) && framing != Framing::UntilClose && head.status != 101;
+        let is_reusable = is_reusable(&head) && framing != Framing::UntilClose && head.status != 101;
         let head_out = write_head(&head, framing, request, is_persistent, is_dechunked);
         Ok(Self { status: head.status, head: head_out, framing, is_persistent, is_reusable })
     }
@@ -95,15 +87,9 @@ fn write_head(
         .filter(|field| field.name == Name::Connection)
         .flat_map(|field| list(field.value).collect::<Vec<_>>())
         .collect();
-    line(&[
-        b"HTTP/1.1 ",
-        head.status.to_string().as_bytes(),
-        b" ",
-        head.reason.as_bytes(),
-        b"\r\n",
-    ]);
-    let may_have_length = !matches!(head.status, 100..=199 | 204)
-        && matches!(framing, Framing::Length(_) | Framing::Empty);
+    line(&[b"HTTP/1.1 ", head.status.to_string().as_bytes(), b" ", head.reason.as_bytes(), b"\r\n"]);
+    let may_have_length =
+        !matches!(head.status, 100..=199 | 204) && matches!(framing, Framing::Length(_) | Framing::Empty);
     let mut has_length = false;
     let mut has_encoding = false;
     for field in head.fields() {
@@ -116,9 +102,7 @@ fn write_head(
                 line(&[name, b": ", length, b"\r\n"]);
             }
             Name::ContentLength => {}
-            Name::TransferEncoding
-                if framing == Framing::Chunked && !is_dechunked && !has_encoding =>
-            {
+            Name::TransferEncoding if framing == Framing::Chunked && !is_dechunked && !has_encoding => {
                 has_encoding = true;
                 line(&[name, b": chunked\r\n"]);
             }
@@ -144,8 +128,7 @@ fn write_field(line: &mut impl FnMut(&[&[u8]]), name: &[u8], value: &[u8]) {
     if !value.contains(&b'\n') && !value.contains(&b'\r') {
         return line(&[name, b": ", value, b"\r\n"]);
     }
-    let unfolded: Vec<&[u8]> =
-        value.split(|byte| matches!(byte, b'\r' | b'\n')).map(<[u8]>::trim_ascii).collect();
+    let unfolded: Vec<&[u8]> = value.split(|byte| matches!(byte, b'\r' | b'\n')).map(<[u8]>::trim_ascii).collect();
     line(&[name, b": ", &unfolded.join(&b' '), b"\r\n"]);
 }
 

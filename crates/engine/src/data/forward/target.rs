@@ -7,8 +7,9 @@ use crate::policy::Host;
 pub(crate) struct Target {
     pub(crate) host: Host,
     pub(crate) port: u16,
-    /// What a `Host` field says: the host, and the port where the client wrote one.
+    /// Host and port as the client wrote them, for a `Host` field.
     pub(crate) authority: String,
+    has_port: bool,
 }
 
 impl Target {
@@ -30,15 +31,16 @@ impl Target {
                 return Err("An https URL has to be asked for with CONNECT");
             }
             _ => {
-                return Err(
-                    "The request target is neither an http URL nor the authority of a CONNECT",
-                );
+                return Err("The request target is neither an http URL nor the authority of a CONNECT");
             }
         };
         let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
         let (authority, path) = rest.split_at(end);
         if path.contains('#') {
             return Err("A fragment belongs to the client, not into a request");
+        }
+        if !path.is_ascii() {
+            return Err("The path has bytes that a URL has to escape");
         }
         Ok((Self::parse(authority, Some(HTTP_PORT))?, path))
     }
@@ -58,13 +60,12 @@ impl Target {
         };
         let written_port = port.map(parse_port).transpose()?;
         let port = written_port.or(default_port).ok_or("The target of a CONNECT needs a port")?;
-        let authority = match (host.ip(), written_port) {
-            // An address is written in its canonical spelling, the one that was decided upon.
-            (Some(_), Some(port)) => format!("{host}:{port}"),
-            (Some(_), None) => host.to_string(),
-            (None, _) => text.to_owned(),
-        };
-        Ok(Self { host, port, authority })
+        Ok(Self { host, port, authority: text.to_owned(), has_port: written_port.is_some() })
+    }
+
+    /// The authority with the host in its canonical spelling.
+    pub(crate) fn canonical_authority(&self) -> String {
+        if self.has_port { format!("{}:{}", self.host, self.port) } else { self.host.to_string() }
     }
 }
 
@@ -113,8 +114,8 @@ mod tests {
             ("HTTP://Example.COM:8080/a?b", ("example.com", 8080, "Example.COM:8080", "/a?b")),
             ("http://example.com.?q", ("example.com", 80, "example.com.", "?q")),
             ("http://[::1]:80/", ("[::1]", 80, "[::1]:80", "/")),
-            ("http://0x7f.1/", ("127.0.0.1", 80, "127.0.0.1", "/")),
-            ("http://[::ffff:127.0.0.1]:81/", ("127.0.0.1", 81, "127.0.0.1:81", "/")),
+            ("http://0x7f.1/", ("127.0.0.1", 80, "0x7f.1", "/")),
+            ("http://[::ffff:127.0.0.1]:81/", ("127.0.0.1", 81, "[::ffff:127.0.0.1]:81", "/")),
             ("http://a/http://b", ("a", 80, "a", "/http://b")),
             ("http://a/@:80", ("a", 80, "a", "/@:80")),
         ];
@@ -156,13 +157,12 @@ mod tests {
             "http://[fe80::1%25lo]/",
             "http://[v1.a]/",
             "http://a b/",
+            "http://a/ü",
         ];
         for text in absolute_forms {
             assert_eq!(absolute(text), None, "{text}");
         }
-        for text in
-            ["a", "a:", "a:0", ":443", "a:b", "a:1/x", "http://a:1", "u@a:1", "::1:443", "*", "/"]
-        {
+        for text in ["a", "a:", "a:0", ":443", "a:b", "a:1/x", "http://a:1", "u@a:1", "::1:443", "*", "/"] {
             assert!(Target::from_authority_form(text).is_err(), "{text}");
         }
     }

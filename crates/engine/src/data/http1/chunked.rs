@@ -88,9 +88,7 @@ impl ChunkedDecoder {
             (State::SizeSpace(size), b' ' | b'\t') => State::SizeSpace(self.extension(size)?),
             (State::SizeSpace(size), b';') => State::Extension(size),
             (State::Extension(size), b'\r') => State::SizeLf(size),
-            (State::Extension(size), b'\t' | b' '..=b'~' | 0x80..) => {
-                State::Extension(self.extension(size)?)
-            }
+            (State::Extension(size), b'\t' | b' '..=b'~' | 0x80..) => State::Extension(self.extension(size)?),
             (State::SizeLf(0), b'\n') => State::TrailerStart,
             (State::SizeLf(size), b'\n') => State::Data(size),
             (State::DataCr, b'\r') => State::DataLf,
@@ -171,8 +169,7 @@ mod tests {
 
     #[test]
     fn extensions_are_dropped_and_trailers_kept() {
-        let (data, _, trailers) =
-            decode(b"1;a=\"b\" ; c\r\nx\r\n0 ;d\r\nA: b\r\nC: d\r\n\r\n").unwrap();
+        let (data, _, trailers) = decode(b"1;a=\"b\" ; c\r\nx\r\n0 ;d\r\nA: b\r\nC: d\r\n\r\n").unwrap();
 
         assert_eq!(data, b"x");
         assert_eq!(trailers, b"A: b\r\nC: d\r\n");

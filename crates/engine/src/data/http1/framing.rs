@@ -52,9 +52,7 @@ pub(crate) fn request_framing<'b>(
             Name::TransferEncoding if is_chunked || version == Version::Http10 => {
                 return Err(FramingError::Encoding);
             }
-            Name::TransferEncoding if field.value.eq_ignore_ascii_case(b"chunked") => {
-                is_chunked = true
-            }
+            Name::TransferEncoding if field.value.eq_ignore_ascii_case(b"chunked") => is_chunked = true,
             Name::TransferEncoding => return Err(FramingError::Encoding),
             _ => {}
         }
@@ -108,9 +106,7 @@ pub(crate) fn response_framing<'b>(
         }
         // No sender of 1.0 knows what it is saying (RFC 9112 §6.1).
         (Some(_), _) if version == Version::Http10 => Err(FramingError::Encoding),
-        (Some(coding), _) if coding.eq_ignore_ascii_case(b"chunked") && codings == 1 => {
-            Ok(Framing::Chunked)
-        }
+        (Some(coding), _) if coding.eq_ignore_ascii_case(b"chunked") && codings == 1 => Ok(Framing::Chunked),
         // A body in another coding would travel on without its name.
         (Some(_), _) => Err(FramingError::Encoding),
         (None, Some(length)) => Ok(Framing::Length(length)),
@@ -123,8 +119,11 @@ fn decimal(value: &[u8]) -> Option<u64> {
     if value.is_empty() || !value.iter().all(u8::is_ascii_digit) {
         return None;
     }
-    std::str::from_utf8(value).ok()?.parse().ok()
+    std::str::from_utf8(value).ok()?.parse().ok().filter(|length| *length <= MAX_LENGTH)
 }
+
+/// What a signed number of 64 bits holds: others would read a negative length.
+const MAX_LENGTH: u64 = i64::MAX as u64;
 
 #[cfg(test)]
 mod tests {
@@ -156,13 +155,11 @@ mod tests {
             ("Content-Length: +5\r\n", Err(FramingError::Length)),
             ("Content-Length:\r\n", Err(FramingError::Length)),
             ("Content-Length: 0x5\r\n", Err(FramingError::Length)),
+            ("Content-Length: 9223372036854775808\r\n", Err(FramingError::Length)),
             ("Content-Length: 18446744073709551616\r\n", Err(FramingError::Length)),
             ("Transfer-Encoding: gzip, chunked\r\n", Err(FramingError::Encoding)),
             ("Transfer-Encoding: chunked, chunked\r\n", Err(FramingError::Encoding)),
-            (
-                "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
-                Err(FramingError::Encoding),
-            ),
+            ("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n", Err(FramingError::Encoding)),
             ("Transfer-Encoding: identity\r\n", Err(FramingError::Encoding)),
             ("Transfer-Encoding: chunked\r\nContent-Length: 5\r\n", Err(FramingError::Both)),
         ];
@@ -177,18 +174,9 @@ mod tests {
             ("HTTP/1.1 200 OK\r\n\r\n", Ok(Framing::UntilClose)),
             ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n", Ok(Framing::Length(5))),
             ("HTTP/1.1 200 OK\r\nContent-Length: 5, 5\r\n\r\n", Ok(Framing::Length(5))),
-            (
-                "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n",
-                Err(FramingError::Length),
-            ),
-            (
-                "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n",
-                Ok(Framing::Chunked),
-            ),
-            (
-                "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n",
-                Err(FramingError::Encoding),
-            ),
+            ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n", Err(FramingError::Length)),
+            ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n", Ok(Framing::Chunked)),
+            ("HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", Err(FramingError::Encoding)),
             ("HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", Err(FramingError::Encoding)),
             ("HTTP/1.1 204 No\r\nContent-Length: 5\r\n\r\n", Ok(Framing::Empty)),
             ("HTTP/1.1 304 No\r\nTransfer-Encoding: chunked\r\n\r\n", Ok(Framing::Empty)),

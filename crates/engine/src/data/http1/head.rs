@@ -52,15 +52,10 @@ impl HeadStorage<'_> {
 
 impl<'b, 's> RequestHead<'b, 's> {
     /// Reads a whole head, whose lines end in CR LF.
-    pub(crate) fn parse(
-        bytes: &'b [u8],
-        storage: &'s mut HeadStorage<'b>,
-    ) -> Result<Self, httparse::Error> {
+    pub(crate) fn parse(bytes: &'b [u8], storage: &'s mut HeadStorage<'b>) -> Result<Self, httparse::Error> {
         let mut request = httparse::Request::new(&mut []);
         request.parse_with_uninit_headers(bytes, &mut storage.fields)?;
-        let (Some(method), Some(target), Some(minor)) =
-            (request.method, request.path, request.version)
-        else {
+        let (Some(method), Some(target), Some(minor)) = (request.method, request.path, request.version) else {
             return Err(httparse::Error::Token);
         };
         Ok(Self { method, target, version: Version::of(minor), fields: request.headers })
@@ -74,10 +69,7 @@ impl<'b, 's> RequestHead<'b, 's> {
 impl<'b, 's> ResponseHead<'b, 's> {
     /// Reads a whole head, with the tolerance of browsers: folded lines, white space before a colon, and lines that are
     /// no fields (they are left out).
-    pub(crate) fn parse(
-        bytes: &'b [u8],
-        storage: &'s mut HeadStorage<'b>,
-    ) -> Result<Self, httparse::Error> {
+    pub(crate) fn parse(bytes: &'b [u8], storage: &'s mut HeadStorage<'b>) -> Result<Self, httparse::Error> {
         let mut response = httparse::Response::new(&mut []);
         ParserConfig::default()
             .allow_spaces_after_header_name_in_responses(true)

@@ -83,18 +83,13 @@ mod tests {
     fn a_head_ends_at_its_empty_line() {
         let head = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
         assert_eq!(scan(HeadScanner::strict, head), Scan::Whole(head.len()));
-        assert_eq!(
-            scan(HeadScanner::strict, &[head, &b"body\n"[..]].concat()),
-            Scan::Whole(head.len())
-        );
+        assert_eq!(scan(HeadScanner::strict, &[head, &b"body\n"[..]].concat()), Scan::Whole(head.len()));
         assert_eq!(scan(HeadScanner::strict, &head[..head.len() - 1]), Scan::Partial);
     }
 
     #[test]
     fn a_bare_line_break_is_refused_at_once_from_clients() {
-        for bytes in
-            ["GET / HTTP/1.1\n", "GET / HTTP/1.1\r\nA: b\n", "GET / HTTP/1.1\rA", "A\r\r\n", "\n"]
-        {
+        for bytes in ["GET / HTTP/1.1\n", "GET / HTTP/1.1\r\nA: b\n", "GET / HTTP/1.1\rA", "A\r\r\n", "\n"] {
             assert_eq!(scan(HeadScanner::strict, bytes.as_bytes()), Scan::Malformed, "{bytes:?}");
         }
     }

@@ -90,14 +90,11 @@ impl Transfer {
             if self.segment.consumed == 0 && !self.is_source_done && !buffer.is_empty() {
                 self.take(buffer)?;
             }
-            ready!(self.segment.poll_write(cx, to.as_mut(), buffer))
-                .map_err(|_| TransferError::Write)?;
+            ready!(self.segment.poll_write(cx, to.as_mut(), buffer)).map_err(|_| TransferError::Write)?;
             if self.is_source_done {
                 return to.poll_flush(cx).map_err(|_| TransferError::Write);
             }
-            match ready!(poll_fill(cx, from.as_mut(), buffer, self.read_size))
-                .map_err(|_| TransferError::Read)?
-            {
+            match ready!(poll_fill(cx, from.as_mut(), buffer, self.read_size)).map_err(|_| TransferError::Read)? {
                 0 if matches!(self.source, Source::UntilClose) => self.is_source_done = true,
                 0 => return Poll::Ready(Err(TransferError::Truncated)),
                 _ if buffer.len() == buffer.capacity() => self.read_size = BULK_READ,
@@ -195,8 +192,7 @@ fn write_trailers(trailers: &[u8], out: &mut Vec<u8>) -> Result<(), TransferErro
     let mut whole = trailers.to_vec();
     whole.extend_from_slice(b"\r\n");
     let mut fields = [httparse::EMPTY_HEADER; MAX_TRAILERS];
-    let Ok(httparse::Status::Complete((_, fields))) = httparse::parse_headers(&whole, &mut fields)
-    else {
+    let Ok(httparse::Status::Complete((_, fields))) = httparse::parse_headers(&whole, &mut fields) else {
         return Err(TransferError::Framing);
     };
     for field in fields {

@@ -26,12 +26,7 @@ pub(crate) struct Moved {
 }
 
 /// Relays until both directions have ended, one side is reset, or nothing has moved for an hour. The early bytes go first.
-pub(crate) async fn run(
-    mut down: TcpStream,
-    mut up: Upstream,
-    early_up: BytesMut,
-    early_down: BytesMut,
-) -> Moved {
+pub(crate) async fn run(mut down: TcpStream, mut up: Upstream, early_up: BytesMut, early_down: BytesMut) -> Moved {
     let mut to_up = Direction::new(early_up);
     let mut to_down = Direction::new(early_down);
     let mut watchdog = Watchdog::new(IDLE);
@@ -105,19 +100,15 @@ impl Direction {
                 State::Broken(broken) => return Poll::Ready(Err(broken)),
                 _ if !self.unwritten.is_empty() => ready!(self.poll_write_rest(cx, to.as_mut())),
                 State::Moving => ready!(self.poll_move(cx, from.as_mut(), to.as_mut())),
-                State::Ending => ready!(to.as_mut().poll_shutdown(cx))
-                    .map(|()| State::Ended)
-                    .map_err(|_| Broken::Writing),
+                State::Ending => {
+                    ready!(to.as_mut().poll_shutdown(cx)).map(|()| State::Ended).map_err(|_| Broken::Writing)
+                }
             };
             self.state = step.unwrap_or_else(State::Broken);
         }
     }
 
-    fn poll_write_rest<W: AsyncWrite>(
-        &mut self,
-        cx: &mut Context<'_>,
-        to: Pin<&mut W>,
-    ) -> Poll<Result<State, Broken>> {
+    fn poll_write_rest<W: AsyncWrite>(&mut self, cx: &mut Context<'_>, to: Pin<&mut W>) -> Poll<Result<State, Broken>> {
         let written = ready!(to.poll_write(cx, &self.unwritten)).unwrap_or(0);
         if written == 0 {
             return Poll::Ready(Err(Broken::Writing));

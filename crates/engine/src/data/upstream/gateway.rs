@@ -65,27 +65,19 @@ impl Connector {
     ) -> Result<(Upstream, BytesMut), ConnectError> {
         let connect = async {
             let mut stream = self.dial_gateway().await.map_err(ConnectError::Gateway)?;
-            let early = ask(&mut stream, &format!("{host}:{port}"), credentials)
-                .await
-                .map_err(ConnectError::Refusal)?;
+            let early =
+                ask(&mut stream, &format!("{host}:{port}"), credentials).await.map_err(ConnectError::Refusal)?;
             Ok((stream, early))
         };
-        timeout(self.timeout, connect)
-            .await
-            .unwrap_or(Err(ConnectError::Gateway(DialError::TimedOut)))
+        timeout(self.timeout, connect).await.unwrap_or(Err(ConnectError::Gateway(DialError::TimedOut)))
     }
 }
 
 /// Sends CONNECT and reads the answer (RFC 9110 §9.3.6). Any 2xx will do; interim answers are skipped.
-async fn ask(
-    stream: &mut Upstream,
-    authority: &str,
-    credentials: &Credentials,
-) -> Result<BytesMut, GatewayError> {
+async fn ask(stream: &mut Upstream, authority: &str, credentials: &Credentials) -> Result<BytesMut, GatewayError> {
     let authorization = credentials.authorization().expose();
-    let request = format!(
-        "CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\nProxy-Authorization: {authorization}\r\n\r\n"
-    );
+    let request =
+        format!("CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\nProxy-Authorization: {authorization}\r\n\r\n");
     stream.write_all(request.as_bytes()).await.map_err(|_| GatewayError::Closed)?;
     stream.flush().await.map_err(|_| GatewayError::Closed)?;
     let mut buffer = BytesMut::with_capacity(FIRST_READ);
@@ -102,10 +94,7 @@ async fn ask(
 }
 
 /// The status of the next answer and the length of its head.
-async fn read_status(
-    stream: &mut Upstream,
-    buffer: &mut BytesMut,
-) -> Result<(u16, usize), GatewayError> {
+async fn read_status(stream: &mut Upstream, buffer: &mut BytesMut) -> Result<(u16, usize), GatewayError> {
     let mut scanner = HeadScanner::lenient();
     loop {
         match scanner.scan(buffer) {
@@ -132,10 +121,7 @@ fn is_http(bytes: &[u8]) -> bool {
 
 impl std::fmt::Debug for Gateway {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Gateway")
-            .field("host", &self.host)
-            .field("port", &self.port)
-            .finish_non_exhaustive()
+        f.debug_struct("Gateway").field("host", &self.host).field("port", &self.port).finish_non_exhaustive()
     }
 }
 

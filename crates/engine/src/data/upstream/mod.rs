@@ -67,25 +67,15 @@ pub(crate) enum ConnectError {
 
 impl Connector {
     /// Connects straight to an origin.
-    pub(crate) async fn connect_direct(
-        &self,
-        host: &Host,
-        port: u16,
-    ) -> Result<TcpStream, ConnectError> {
+    pub(crate) async fn connect_direct(&self, host: &Host, port: u16) -> Result<TcpStream, ConnectError> {
         let dial = self.dial(host, port);
-        timeout(self.timeout, dial)
-            .await
-            .unwrap_or(Err(DialError::TimedOut))
-            .map_err(ConnectError::Origin)
+        timeout(self.timeout, dial).await.unwrap_or(Err(DialError::TimedOut)).map_err(ConnectError::Origin)
     }
 
     /// Connects to the gateway, ready for absolute-form requests.
     pub(crate) async fn connect_gateway(&self) -> Result<Upstream, ConnectError> {
         let dial = self.dial_gateway();
-        timeout(self.timeout, dial)
-            .await
-            .unwrap_or(Err(DialError::TimedOut))
-            .map_err(ConnectError::Gateway)
+        timeout(self.timeout, dial).await.unwrap_or(Err(DialError::TimedOut)).map_err(ConnectError::Gateway)
     }
 
     async fn dial_gateway(&self) -> Result<Upstream, DialError> {
@@ -95,8 +85,7 @@ impl Connector {
 
     async fn dial(&self, host: &Host, port: u16) -> Result<TcpStream, DialError> {
         let addresses = resolve::addresses(&*self.resolver, host).await?;
-        let addresses: Vec<SocketAddr> =
-            addresses.into_iter().map(|ip| SocketAddr::new(ip, port)).collect();
+        let addresses: Vec<SocketAddr> = addresses.into_iter().map(|ip| SocketAddr::new(ip, port)).collect();
         if addresses.iter().any(|address| self.is_own(*address)) {
             return Err(DialError::Loop);
         }
@@ -107,7 +96,6 @@ impl Connector {
     /// loopback.
     fn is_own(&self, address: SocketAddr) -> bool {
         let ip = address.ip().to_canonical();
-        address.port() == self.own_address.port()
-            && (ip == self.own_address.ip() || ip.is_unspecified())
+        address.port() == self.own_address.port() && (ip == self.own_address.ip() || ip.is_unspecified())
     }
 }

@@ -43,8 +43,7 @@ impl Pool {
     pub(crate) fn take(&self, key: &PoolKey, max_age: Duration) -> Option<UpstreamConnection> {
         let mut idle = self.idle();
         loop {
-            let kept =
-                idle.by_key.get_mut(key)?.pop_back_if(|kept| kept.since.elapsed() <= max_age)?;
+            let kept = idle.by_key.get_mut(key)?.pop_back_if(|kept| kept.since.elapsed() <= max_age)?;
             idle.count -= 1;
             if kept.connection.is_quiet() {
                 return Some(kept.connection);

@@ -12,10 +12,7 @@ use crate::policy::Host;
 /// Looks up names. The engine asks only for names that go direct: the gateway looks up its own.
 pub trait Resolve: fmt::Debug + Send + Sync {
     /// The addresses of a name, best first. Must not block the calling thread.
-    fn resolve<'a>(
-        &'a self,
-        name: &'a str,
-    ) -> Pin<Box<dyn Future<Output = io::Result<Vec<IpAddr>>> + Send + 'a>>;
+    fn resolve<'a>(&'a self, name: &'a str) -> Pin<Box<dyn Future<Output = io::Result<Vec<IpAddr>>> + Send + 'a>>;
 }
 
 /// The operating system's resolver, on threads of its own: getaddrinfo blocks.
@@ -23,10 +20,7 @@ pub trait Resolve: fmt::Debug + Send + Sync {
 pub struct SystemResolver;
 
 impl Resolve for SystemResolver {
-    fn resolve<'a>(
-        &'a self,
-        name: &'a str,
-    ) -> Pin<Box<dyn Future<Output = io::Result<Vec<IpAddr>>> + Send + 'a>> {
+    fn resolve<'a>(&'a self, name: &'a str) -> Pin<Box<dyn Future<Output = io::Result<Vec<IpAddr>>> + Send + 'a>> {
         Box::pin(async move {
             let found = tokio::net::lookup_host((name, 0)).await?;
             Ok(found.map(|address| address.ip()).collect())
@@ -35,10 +29,7 @@ impl Resolve for SystemResolver {
 }
 
 /// The addresses to try, in order: families take turns (RFC 8305 §4).
-pub(super) async fn addresses(
-    resolver: &dyn Resolve,
-    host: &Host,
-) -> Result<Vec<IpAddr>, DialError> {
+pub(super) async fn addresses(resolver: &dyn Resolve, host: &Host) -> Result<Vec<IpAddr>, DialError> {
     if let Some(ip) = host.ip() {
         return Ok(vec![ip]);
     }
@@ -77,9 +68,7 @@ mod tests {
 
     #[test]
     fn families_take_turns_and_the_first_choice_stays_first() {
-        let parse = |texts: &[&str]| {
-            texts.iter().map(|text| text.parse().unwrap()).collect::<Vec<IpAddr>>()
-        };
+        let parse = |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect::<Vec<IpAddr>>();
         let cases: &[(&[&str], &[&str])] = &[
             (&["::1", "::2", "1.1.1.1", "2.2.2.2"], &["::1", "1.1.1.1", "::2", "2.2.2.2"]),
             (&["1.1.1.1", "::1", "::2", "::3"], &["1.1.1.1", "::1", "::2", "::3"]),
