@@ -164,7 +164,7 @@ impl From<NativeUpdate> for Update {
 }
 
 fn internal(error: Error) -> Error<String> {
-    Error::new("ALUVIA_INTERNAL".to_owned(), error.reason.clone())
+    Error::new("ALUVIA_INTERNAL".to_owned(), error.reason)
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -203,7 +203,7 @@ fn milliseconds(
     least: Duration,
     expected: &'static str,
 ) -> Result<Duration, ConfigError> {
-    if ms.is_finite() && ms >= 0.0 && ms <= MAX_MILLISECONDS {
+    if (0.0..=MAX_MILLISECONDS).contains(&ms) {
         let duration = Duration::from_secs_f64(ms / 1000.0);
         if duration >= least {
             return Ok(duration);

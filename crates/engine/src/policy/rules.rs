@@ -233,7 +233,8 @@ mod tests {
     fn rules_decide_as_the_table_says() {
         use Reason::{Excluded, Included, Loopback, NoMatch, NoRules};
         use Route::{Direct, Gateway};
-        let cases: &[(&[&str], &str, Route, Option<&str>, Reason)] = &[
+        type Case = (&'static [&'static str], &'static str, Route, Option<&'static str>, Reason);
+        let cases: &[Case] = &[
             (&[], "example.com", Direct, None, NoRules),
             (&["AUTO", " auto "], "example.com", Direct, None, NoRules),
             (&["*"], "example.com", Gateway, Some("*"), Included),

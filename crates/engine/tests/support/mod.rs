@@ -1,6 +1,7 @@
 //! The other sides of the proxy, faked on real sockets: an API, origins, a gateway, and a client that speaks raw bytes.
 
-#![allow(dead_code, reason = "each test file uses its part")]
+#![allow(dead_code, unused_imports, unreachable_pub, reason = "each test file uses its part")]
+#![allow(clippy::unwrap_used, reason = "a fake that fails fails its test")]
 
 pub mod api;
 pub mod client;

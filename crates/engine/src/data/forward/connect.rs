@@ -7,7 +7,7 @@ use tracing::debug;
 use super::super::error::Failure;
 use super::super::http1::FIRST_READ;
 use super::super::server::Proxy;
-use super::super::upstream::{ConnectError, Upstream};
+use super::super::upstream::{ConnectError, DialError, Upstream};
 use super::request::ConnectRequest;
 use super::{Downstream, start_relay};
 use crate::policy::Route;
@@ -54,6 +54,9 @@ async fn open(
     snapshot: &Snapshot,
 ) -> Result<(Upstream, BytesMut), ConnectError> {
     let (host, port) = (&request.target.host, request.target.port);
+    if proxy.connector.would_loop(host, port) {
+        return Err(ConnectError::Origin(DialError::Loop));
+    }
     match request.route {
         Route::Direct => {
             let stream = proxy.connector.connect_direct(host, port).await?;

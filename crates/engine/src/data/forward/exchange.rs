@@ -16,7 +16,7 @@ use super::super::http1::{
     FIRST_READ, Framing, HeadScanner, MAX_HEAD, Scan, Transfer, TransferError, Version, poll_fill,
 };
 use super::super::server::Proxy;
-use super::super::upstream::{ConnectError, PoolKey, Upstream, UpstreamConnection};
+use super::super::upstream::{ConnectError, DialError, PoolKey, Upstream, UpstreamConnection};
 use super::request::Request;
 use super::response::Response;
 use super::{Downstream, IDLE, Next, WRITE_TIMEOUT};
@@ -24,6 +24,10 @@ use crate::policy::Route;
 
 /// Serves a request whose head has been read. The upstream connection is one that is kept, or a new one.
 pub(super) async fn serve(proxy: &Proxy, down: &mut Downstream, mut request: Request) -> Next {
+    if proxy.connector.would_loop(&request.target.host, request.target.port) {
+        let looped = Failure::Connect(ConnectError::Origin(DialError::Loop));
+        return conclude(proxy, down, &request, Fault::Upstream(looped)).await;
+    }
     let key = pool_key(&request);
     // A kept connection may be closed by its other side at any moment. What cannot be sent twice takes one only if it was
     // used just now.

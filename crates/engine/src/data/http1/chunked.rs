@@ -203,10 +203,10 @@ mod tests {
 
     #[test]
     fn extensions_and_trailers_have_limits() {
-        let extension = [&b"1;"[..], &vec![b'a'; MAX_EXTENSIONS + 1]].concat();
-        let trailer = [&b"0\r\nA: "[..], &vec![b'a'; crate::data::http1::MAX_HEAD]].concat();
+        let mut extension = [&b"1;"[..], &vec![b'a'; MAX_EXTENSIONS + 1]].concat();
+        let mut trailer = [&b"0\r\nA: "[..], &vec![b'a'; crate::data::http1::MAX_HEAD]].concat();
 
-        assert_eq!(ChunkedDecoder::new().decode(&mut extension.clone()), Err(ChunkedError));
-        assert_eq!(ChunkedDecoder::new().decode(&mut trailer.clone()), Err(ChunkedError));
+        assert_eq!(ChunkedDecoder::new().decode(&mut extension), Err(ChunkedError));
+        assert_eq!(ChunkedDecoder::new().decode(&mut trailer), Err(ChunkedError));
     }
 }

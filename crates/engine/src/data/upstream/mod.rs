@@ -66,6 +66,15 @@ pub(crate) enum ConnectError {
 }
 
 impl Connector {
+    /// Whether a target is our own listener by its spelling alone, whatever its route. Names that resolve to it are refused
+    /// when they are dialled.
+    pub(crate) fn would_loop(&self, host: &Host, port: u16) -> bool {
+        match host.ip() {
+            Some(ip) => self.is_own(SocketAddr::new(ip, port)),
+            None => host.is_localhost() && port == self.own_address.port(),
+        }
+    }
+
     /// Connects straight to an origin.
     pub(crate) async fn connect_direct(&self, host: &Host, port: u16) -> Result<TcpStream, ConnectError> {
         let dial = self.dial(host, port);
