@@ -1,5 +1,5 @@
-'use strict';
 // @ts-check
+'use strict';
 
 const { AluviaClient } = require('./lib/client.js');
 const errors = require('./lib/errors.js');

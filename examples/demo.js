@@ -1,11 +1,12 @@
-'use strict';
 // @ts-check
+'use strict';
 
 /**
  * The main job, against the sandbox: a session, requests that go direct or through the gateway, and a rule that changes while
  * it runs. With `--serve` everything stays up for requests of your own.
  */
 
+const { EventEmitter, once } = require('node:events');
 const http = require('node:http');
 const https = require('node:https');
 
@@ -14,12 +15,12 @@ const { startSandbox } = require('@aluvia/aluvia-node/testing');
 
 async function main() {
   const sandbox = await startSandbox({ rules: ['shop.localhost'] });
-  const changed = Promise.withResolvers?.() ?? withResolvers();
+  const log = new EventEmitter();
   const client = new AluviaClient({
     ...sandbox.clientOptions,
     logger: ({ level, message }) => {
       console.log(`  [aluvia][${level}] ${message}`);
-      if (message.startsWith('configuration changed')) changed.resolve(undefined);
+      log.emit(message.split(' (')[0]);
     },
   });
 
@@ -42,8 +43,9 @@ async function main() {
   for (const url of [shop.http, shop.https, news.http, news.https]) await visit(url);
 
   title('The rules are changed in the dashboard, and the running session follows');
+  const changed = once(log, 'configuration changed');
   sandbox.setRules(['*.localhost', '-shop.localhost']);
-  await changed.promise;
+  await changed;
 
   title(`Rules: ${JSON.stringify(sandbox.api.config.rules)}`);
   for (const url of [shop.http, shop.https, news.http, news.https]) await visit(url);
@@ -98,16 +100,6 @@ function get(url, agent, ca) {
       );
     }).on('error', reject);
   });
-}
-
-/** `Promise.withResolvers`, which is there from Node.js 22 on. */
-function withResolvers() {
-  /** @type {(value: unknown) => void} */
-  let resolve = () => {};
-  const promise = new Promise((settle) => {
-    resolve = settle;
-  });
-  return { promise, resolve };
 }
 
 /** @param {string} text */

@@ -1,5 +1,5 @@
-'use strict';
 // @ts-check
+'use strict';
 
 /**
  * Launch options of Playwright.

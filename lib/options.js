@@ -1,5 +1,5 @@
-'use strict';
 // @ts-check
+'use strict';
 
 const { InvalidOptionError, MissingUserTokenError } = require('./errors.js');
 

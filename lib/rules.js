@@ -1,5 +1,5 @@
-'use strict';
 // @ts-check
+'use strict';
 
 const { native } = require('./native.js');
 const { checkString, checkStrings } = require('./options.js');

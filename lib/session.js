@@ -1,5 +1,5 @@
-'use strict';
 // @ts-check
+'use strict';
 
 const adapters = require('./adapters.js');
 const { InvalidOptionError, callNative, fromNative, rememberCaller } = require('./errors.js');

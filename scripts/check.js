@@ -1,5 +1,5 @@
-'use strict';
 // @ts-check
+'use strict';
 
 /**
  * `npm run check`: everything that reads the code without running it. Tools that are not installed are skipped with a line

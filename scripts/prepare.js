@@ -1,5 +1,5 @@
-'use strict';
 // @ts-check
+'use strict';
 
 /** What `npm start` and `npm test` need before they can begin: packages and the addon. Uses nothing but Node.js itself. */
 
@@ -63,7 +63,13 @@ function install() {
 
 /** Builds the addon for release, unless it is newer than its sources. */
 function build() {
-  const sources = ['src', 'crates/engine/src', 'crates/engine/Cargo.toml', 'Cargo.toml', 'Cargo.lock'];
+  const sources = [
+    'src',
+    'crates/engine/src',
+    'crates/engine/Cargo.toml',
+    'Cargo.toml',
+    'Cargo.lock',
+  ];
   const addon = readdirSync(ROOT).find((name) => name.endsWith('.node'));
   const isFresh =
     addon !== undefined &&

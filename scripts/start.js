@@ -1,5 +1,5 @@
-'use strict';
 // @ts-check
+'use strict';
 
 /** `npm start`: installs, builds, and shows the main job against the sandbox. `npm start -- --serve` stays up. */
 

@@ -1,5 +1,5 @@
-'use strict';
 // @ts-check
+'use strict';
 
 /** `npm test`: all Rust and all JavaScript tests. The last line is their sum: `N passed, N failed`. */
 
@@ -78,7 +78,9 @@ async function javascript() {
     `--outputFile=${report}`,
   ]);
   try {
-    const { numPassedTests, numFailedTests, numPendingTests } = JSON.parse(readFileSync(report, 'utf8'));
+    const { numPassedTests, numFailedTests, numPendingTests } = JSON.parse(
+      readFileSync(report, 'utf8'),
+    );
     const count = { passed: numPassedTests, failed: numFailedTests, skipped: numPendingTests };
     return accountForStatus(count, status);
   } catch (error) {
@@ -99,7 +101,8 @@ async function main() {
   install();
   build();
   const counts = [await rust(), await javascript()];
-  const total = (/** @type {keyof Count} */ key) => counts.reduce((sum, count) => sum + count[key], 0);
+  const total = (/** @type {keyof Count} */ key) =>
+    counts.reduce((sum, count) => sum + count[key], 0);
   const skipped = total('skipped') > 0 ? `, ${total('skipped')} skipped` : '';
   process.exitCode = total('failed') > 0 ? 1 : 0;
   console.log(`${total('passed')} passed, ${total('failed')} failed${skipped}`);

@@ -10,7 +10,7 @@ mod poller;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tracing::warn;
+use tracing::{info, warn};
 
 pub use account::InvalidAccount;
 pub use api::{ApiError, Update};
@@ -96,7 +96,7 @@ impl Control {
         warn_of_unusable_rules(&next.rules, &last.rules);
         let rules = next.rules.len();
         self.publisher.publish(next);
-        tracing::info!(changed = changes.join(", "), rules, "configuration changed");
+        info!(rules, "configuration changed ({})", changes.join(", "));
     }
 
     fn known(&self) -> std::sync::MutexGuard<'_, Known> {

@@ -1,0 +1,125 @@
+/** What every WebSocket client has to get from a session. */
+
+import { expect, onTestFinished, test } from 'vitest';
+import { ownBytes, summary } from './payload.js';
+import { across, gatewayEntry, isSecure } from './routes.js';
+import { BY_GATEWAY, setStage } from './stage.js';
+
+/** Takes a 64-bit length on the wire, and more than one read. */
+const LARGE_MESSAGE = 1024 * 1024;
+
+/**
+ * @typedef {Awaited<ReturnType<typeof setStage>>} Stage
+ * @typedef {EventTarget & Pick<WebSocket, 'send' | 'close' | 'binaryType'>} Socket
+ */
+
+/**
+ * @param {object} contract
+ * @param {('ws' | 'wss')[]} [contract.schemes]
+ * @param {'connect' | 'absolute'} contract.form how the client asks its proxy
+ * @param {(stage: Stage) => (url: string) => Socket} contract.open
+ */
+export function testWebSocketClient({ schemes = ['ws', 'wss'], form, open }) {
+  async function given({ gatewayProtocol = 'http', rules } = {}) {
+    const stage = await setStage({ gatewayProtocol, rules });
+    const connect = open(stage);
+    return { ...stage, connect, gateway: stage.sandbox.gateway, sites: stage.sandbox.sites };
+  }
+
+  test.for(across(schemes))(
+    'talks over $scheme $way',
+    async ({ scheme, name, via, gatewayProtocol }) => {
+      const { connect, sandbox, sites, gateway } = await given({ gatewayProtocol });
+      const url = new URL(`${sites[name][scheme]}/chat?room=1`);
+
+      const talk = new Talk(connect(url.href));
+      const greeting = JSON.parse(await talk.next());
+      talk.send('grüß dich');
+      const text = await talk.next();
+      talk.send(ownBytes(LARGE_MESSAGE));
+      const binary = Buffer.from(await talk.next());
+      const closed = await talk.close();
+
+      expect(greeting).toEqual({ site: name, via, secure: isSecure(scheme) });
+      expect(text).toBe('grüß dich');
+      expect(summary(binary)).toEqual(summary(ownBytes(LARGE_MESSAGE)));
+      expect(closed).toMatchObject({ code: 1000, wasClean: true });
+      expect(sites[name].requests).toMatchObject([{ path: '/chat?room=1', via }]);
+      expect(gateway.requests).toMatchObject(
+        via === 'gateway' ? [gatewayEntry(sandbox, { form, url, status: 101 })] : [],
+      );
+    },
+  );
+
+  test.for(schemes)(
+    'reaches over %s, with the rule `*`, a name that only the gateway can resolve',
+    async (scheme) => {
+      const { connect, sites } = await given({ rules: ['*'] });
+
+      const talk = new Talk(connect(sites[BY_GATEWAY].gatewayOnly[scheme]));
+      const greeting = JSON.parse(await talk.next());
+      await talk.close();
+
+      expect(greeting).toMatchObject({ site: BY_GATEWAY, via: 'gateway' });
+    },
+  );
+
+  test.for(schemes)('fails over %s for such a name without a rule', async (scheme) => {
+    const { connect, sites, gateway } = await given();
+
+    const talk = new Talk(connect(sites[BY_GATEWAY].gatewayOnly[scheme]));
+
+    await expect(talk.next()).rejects.toThrow('closed with 1006');
+    expect(gateway.requests).toEqual([]);
+    expect(sites[BY_GATEWAY].requests).toEqual([]);
+  });
+}
+
+/** The messages of a WebSocket in turn, whichever of the libraries it comes from. */
+class Talk {
+  #socket;
+  #opened;
+  #closed;
+  #arrived = [];
+  #wanted = [];
+
+  /** @param {Socket} socket */
+  constructor(socket) {
+    this.#socket = socket;
+    socket.binaryType = 'arraybuffer';
+    this.#opened = new Promise((resolve) => socket.addEventListener('open', resolve));
+    this.#closed = new Promise((resolve) => {
+      socket.addEventListener('close', ({ code, wasClean }) => resolve({ code, wasClean }));
+    });
+    // A close follows each error, and tells as much.
+    socket.addEventListener('error', () => {});
+    socket.addEventListener('message', ({ data }) => {
+      const wanted = this.#wanted.shift();
+      if (wanted) wanted(data);
+      else this.#arrived.push(data);
+    });
+    onTestFinished(() => this.close());
+  }
+
+  /** The next message; rejects if the socket closes first. */
+  async next() {
+    if (this.#arrived.length > 0) return this.#arrived.shift();
+    const message = new Promise((resolve) => this.#wanted.push(resolve));
+    const closed = this.#closed.then(({ code }) => {
+      throw new Error(`closed with ${code}`);
+    });
+    return await Promise.race([message, closed]);
+  }
+
+  /** @param {string | Buffer} message */
+  send(message) {
+    this.#socket.send(message);
+  }
+
+  /** Says goodbye, and waits for the other side to do so too. */
+  async close() {
+    await Promise.race([this.#opened, this.#closed]);
+    this.#socket.close(1000);
+    return await this.#closed;
+  }
+}
