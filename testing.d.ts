@@ -183,7 +183,7 @@ export interface Fallible {
    * {@link Fallible.succeed}, with another `fail()`, or after `times` requests.
    * @throws {TypeError} A field is not what it should be; the message names it.
    */
-  fail(failure: Failure): void;
+  fail(failure?: Failure): void;
 
   /** Requests are served again. One that is already failing goes on failing. */
   succeed(): void;

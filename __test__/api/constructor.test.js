@@ -62,15 +62,18 @@ describe('the token', () => {
   });
 });
 
-test.for([['a string', TOKEN], ['a number', 5], ['true', true], ['a symbol', Symbol('x')], ['a function', () => {}]])(
-  'options cannot be %s',
-  ([, options]) => {
-    const error = thrownBy(() => new AluviaClient(options));
+test.for([
+  ['a string', TOKEN],
+  ['a number', 5],
+  ['true', true],
+  ['a symbol', Symbol('x')],
+  ['a function', () => {}],
+])('options cannot be %s', ([, options]) => {
+  const error = thrownBy(() => new AluviaClient(options));
 
-    isAluviaError(error, InvalidOptionError, 'ALUVIA_INVALID_OPTION');
-    expect(error.message).toMatch(/^options must be an object/);
-  },
-);
+  isAluviaError(error, InvalidOptionError, 'ALUVIA_INVALID_OPTION');
+  expect(error.message).toMatch(/^options must be an object/);
+});
 
 const URL_WANTED = /http or https URL/;
 const MS_WANTED = /finite number of milliseconds|a number/;
@@ -79,21 +82,49 @@ const LEVELS = /'silent', 'info' or 'debug'/;
 
 /** Each option, what it does not take, and what the message says it takes. */
 const REFUSED = [
-  ['apiBaseUrl', URL_WANTED, ['', ' ', 'api.example', '//api.example/v1', 'http://', 'ftp://api.example']],
-  ['apiBaseUrl', URL_WANTED, ['javascript:alert(1)', 'file:///etc/passwd', 'http://[::1', 'http://a b/']],
-  ['apiBaseUrl', URL_WANTED, ['http://u:p@api.example', 'http://u@api.example', 'http://h/?x=1', 'http://h/#x']],
+  [
+    'apiBaseUrl',
+    URL_WANTED,
+    ['', ' ', 'api.example', '//api.example/v1', 'http://', 'ftp://api.example'],
+  ],
+  [
+    'apiBaseUrl',
+    URL_WANTED,
+    ['javascript:alert(1)', 'file:///etc/passwd', 'http://[::1', 'http://a b/'],
+  ],
+  [
+    'apiBaseUrl',
+    URL_WANTED,
+    ['http://u:p@api.example', 'http://u@api.example', 'http://h/?x=1', 'http://h/#x'],
+  ],
   ['apiBaseUrl', /a string/, [5, true, {}, [], new URL('http://api.example'), Symbol('x')]],
-  ['configPath', /a path such as '\/user'/, ['', ' ', '/a b', '/a\r\nX: y', '/a\0', '/user#x', '\\user']],
+  [
+    'configPath',
+    /a path such as '\/user'/,
+    ['', ' ', '/a b', '/a\r\nX: y', '/a\0', '/user#x', '\\user'],
+  ],
   ['configPath', /a string/, [5, true, {}, []]],
-  ['pollIntervalMs', /at least 50, or 0 for no polling/, [-1, 1, 49, 49.9, Number.NaN, Infinity, -Infinity]],
+  [
+    'pollIntervalMs',
+    /at least 50, or 0 for no polling/,
+    [-1, 1, 49, 49.9, Number.NaN, Infinity, -Infinity],
+  ],
   ['pollIntervalMs', /a number/, ['5000', true, {}, [], 100n]],
   ['apiTimeoutMs', MS_WANTED, [0, 0.5, -1, Number.NaN, Infinity, '1', true, 1n]],
   ['connectTimeoutMs', MS_WANTED, [0, -1, Number.NaN, Infinity, '1', {}]],
   ['drainTimeoutMs', MS_WANTED, [-1, Number.NaN, Infinity, -Infinity, '0', false]],
   ['gatewayProtocol', /'http' or 'https'/, ['', 'HTTP', 'http:', 'socks5', 'https ']],
   ['gatewayProtocol', /a string/, [5, true, {}]],
-  ['gatewayHost', /a host name or an IP address/, ['', ' ', 'gw.example:8080', 'http://gw.example', 'gw.example/x']],
-  ['gatewayHost', /a host name or an IP address/, ['u@gw.example', 'g w', '*', '*.example', '[::1', '1.2.3.4.5']],
+  [
+    'gatewayHost',
+    /a host name or an IP address/,
+    ['', ' ', 'gw.example:8080', 'http://gw.example', 'gw.example/x'],
+  ],
+  [
+    'gatewayHost',
+    /a host name or an IP address/,
+    ['u@gw.example', 'g w', '*', '*.example', '[::1', '1.2.3.4.5'],
+  ],
   ['gatewayHost', /a string/, [5, {}, []]],
   ['gatewayPort', /a whole number from 1 to 65535/, [0, -1, 65536, 80.5, Number.NaN, Infinity]],
   ['gatewayPort', /a number/, ['8080', true, 8080n]],
@@ -159,12 +190,20 @@ describe('an option', () => {
     expect(() => new AluviaClient({ ...options, token: TOKEN })).not.toThrow();
   });
 
-  test('ca takes certificates in one string, in several, and with Windows line ends', async ({ sandbox }) => {
+  test('ca takes certificates in one string, in several, and with Windows line ends', async ({
+    sandbox,
+  }) => {
     const { ca } = sandbox;
     const other = await startSandbox();
     await other.stop();
 
-    const variants = [ca, [ca], [ca, other.ca], `a comment\n${ca}${other.ca}`, ca.replaceAll('\n', '\r\n')];
+    const variants = [
+      ca,
+      [ca],
+      [ca, other.ca],
+      `a comment\n${ca}${other.ca}`,
+      ca.replaceAll('\n', '\r\n'),
+    ];
 
     for (const variant of variants) {
       expect(() => new AluviaClient({ token: TOKEN, ca: variant })).not.toThrow();
@@ -236,11 +275,14 @@ describe('defaults', () => {
     ['/user', { configPath: undefined }],
     ['/account/me', { configPath: '/account/me' }],
     ['/account/me', { configPath: 'account/me' }],
-  ])('the configuration is at %s below the base URL with %o', async ([path, options], { api, newClient }) => {
-    await newClient({ ...options, apiBaseUrl: `${api.baseUrl}///` }).start();
+  ])(
+    'the configuration is at %s below the base URL with %o',
+    async ([path, options], { api, newClient }) => {
+      await newClient({ ...options, apiBaseUrl: `${api.baseUrl}///` }).start();
 
-    expect(api.requests.map((request) => request.path)).toEqual([`/v1${path}`]);
-  });
+      expect(api.requests.map((request) => request.path)).toEqual([`/v1${path}`]);
+    },
+  );
 
   test('a base URL needs no path', async ({ api, newClient }) => {
     await newClient({ apiBaseUrl: api.origin }).start();

@@ -79,7 +79,9 @@ test('a session cannot be made by hand', () => {
   expect(thrownBy(() => new AluviaClientSession())).toBeInstanceOf(TypeError);
 });
 
-test('a client and a session have the members that index.d.ts declares, and no others', async ({ newClient }) => {
+test('a client and a session have the members that index.d.ts declares, and no others', async ({
+  newClient,
+}) => {
   const client = newClient();
   const session = await client.start();
 
@@ -99,5 +101,7 @@ function membersOf(object) {
 
 function declaredNames(path) {
   const declarations = readFileSync(new URL(path, import.meta.url), 'utf8');
-  return [...declarations.matchAll(/^export (?:declare )?(?:class|function) (\w+)/gm)].map(([, name]) => name).sort();
+  return [...declarations.matchAll(/^export (?:declare )?(?:class|function) (\w+)/gm)]
+    .map(([, name]) => name)
+    .sort();
 }

@@ -47,7 +47,9 @@ describe('node:http that asks the proxy by hand', () => {
 
       return {
         send: (url, options) =>
-          url.startsWith('https:') ? sendThroughConnect(url, options) : sendInAbsoluteForm(url, options),
+          url.startsWith('https:')
+            ? sendThroughConnect(url, options)
+            : sendInAbsoluteForm(url, options),
         close: () => agent.destroy(),
       };
     },

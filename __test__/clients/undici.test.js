@@ -1,48 +1,40 @@
-import { fetch, ProxyAgent, request, WebSocket } from 'undici';
+import { ProxyAgent, request, fetch as undiciFetch, WebSocket } from 'undici';
 import { describe, expect } from 'vitest';
 import { testHttpClient } from '../support/http-contract.js';
-import { setStage } from '../support/stage.js';
 import { testWebSocketClient } from '../support/websocket-contract.js';
 
-// undici does not show what a proxy answers to a CONNECT that it refuses.
-const failsWithStatus = async (sent) => {
-  const error = await sent.then(null, (reason) => reason);
-  expect(`${error.message} ${error.cause?.message}`).toContain('Proxy response (502) !== 200');
-};
-
-const WAYS_OF_HTTP = [
-  { how: 'by default', options: {}, httpForm: 'connect' },
-  { how: 'without a tunnel for http', options: { proxyTunnel: false }, httpForm: 'absolute' },
+const FORMS = [
+  { how: 'that tunnels http', httpForm: 'connect', options: { proxyTunnel: true } },
+  { how: 'that does not tunnel http', httpForm: 'absolute', options: { proxyTunnel: false } },
 ];
 
-describe.each(WAYS_OF_HTTP)('fetch of undici with a ProxyAgent, $how', ({ options, httpForm }) => {
+describe.for(FORMS)('fetch of undici with a ProxyAgent $how', ({ httpForm, options }) => {
   testHttpClient({
     httpForm,
-    seesRefusedConnect: failsWithStatus,
+    seesRefusedConnect: failsWithoutReason,
+    open: (stage) => fetching(undiciFetch, proxyAgent(stage, options)),
+  });
+});
+
+describe('fetch of Node.js with a ProxyAgent', () => {
+  testHttpClient({
+    httpForm: 'connect',
+    seesRefusedConnect: failsWithoutReason,
+    open: (stage) => fetching(globalThis.fetch, proxyAgent(stage)),
+  });
+});
+
+describe.for(FORMS)('request of undici with a ProxyAgent $how', ({ httpForm, options }) => {
+  testHttpClient({
+    httpForm,
+    seesRefusedConnect: failsWithoutReason,
     open(stage) {
       const dispatcher = proxyAgent(stage, options);
       return {
         async send(url, { method, body } = {}) {
-          const response = await fetch(url, { dispatcher, method, body });
-          const { status, statusText } = response;
-          return { status, reason: statusText, body: Buffer.from(await response.arrayBuffer()) };
-        },
-        close: () => dispatcher.destroy(),
-      };
-    },
-  });
-});
-
-describe.each(WAYS_OF_HTTP)('request of undici with a ProxyAgent, $how', (way) => {
-  testHttpClient({
-    httpForm: way.httpForm,
-    seesRefusedConnect: failsWithStatus,
-    open(stage) {
-      const dispatcher = proxyAgent(stage, way.options);
-      return {
-        async send(url, options) {
-          const { statusCode, body } = await request(url, { ...options, dispatcher });
-          return { status: statusCode, body: Buffer.from(await body.arrayBuffer()) };
+          const response = await request(url, { dispatcher, method, body });
+          const { statusCode: status, statusText: reason } = response;
+          return { status, reason, body: Buffer.from(await response.body.arrayBuffer()) };
         },
         close: () => dispatcher.destroy(),
       };
@@ -60,7 +52,39 @@ describe('WebSocket of undici with a ProxyAgent', () => {
   });
 });
 
-/** @param {Awaited<ReturnType<typeof setStage>>} stage */
-function proxyAgent({ session, sandbox }, options = {}) {
+/**
+ * @param {{ session: { url: string }, sandbox: { ca: string } }} stage
+ * @param {Partial<ProxyAgent.Options>} [options] by default http is tunnelled too
+ */
+function proxyAgent({ session, sandbox }, options) {
   return new ProxyAgent({ uri: session.url, requestTls: { ca: sandbox.ca }, ...options });
+}
+
+/**
+ * @param {typeof undiciFetch} fetch
+ * @param {ProxyAgent} dispatcher
+ */
+function fetching(fetch, dispatcher) {
+  return {
+    async send(url, { method, body } = {}) {
+      const response = await fetch(url, { dispatcher, method, body });
+      const { status, statusText: reason } = response;
+      return { status, reason, body: Buffer.from(await response.arrayBuffer()) };
+    },
+    close: () => dispatcher.destroy(),
+  };
+}
+
+/**
+ * undici tells the status that a proxy refuses a CONNECT with, and nothing else of its answer.
+ *
+ * @param {Promise<unknown>} sent
+ */
+async function failsWithoutReason(sent) {
+  let failure = await sent.then(
+    () => null,
+    (error) => error,
+  );
+  while (failure?.cause) failure = failure.cause;
+  expect(failure?.message).toContain('Proxy response (502) !== 200');
 }

@@ -101,6 +101,9 @@ export class ApiServer {
 /** Answers with a text, bytes, or an object as JSON. */
 export function send(response, status, body, headers = {}) {
   const isData = typeof body === 'object' && !Buffer.isBuffer(body);
-  response.writeHead(status, { 'Content-Type': isData ? 'application/json' : 'text/plain', ...headers });
+  response.writeHead(status, {
+    'Content-Type': isData ? 'application/json' : 'text/plain',
+    ...headers,
+  });
   response.end(isData ? JSON.stringify(body) : body);
 }

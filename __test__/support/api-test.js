@@ -111,7 +111,9 @@ export async function freePort() {
 
 /** Messages of records, as the console shows them without their level. */
 export function messages(records, level) {
-  return records.filter((record) => level === undefined || record.level === level).map(({ message }) => message);
+  return records
+    .filter((record) => level === undefined || record.level === level)
+    .map(({ message }) => message);
 }
 
 /** An error as the public API has it. */

@@ -1,21 +1,38 @@
-/** Bodies large enough to need many reads, and how to compare them without printing them. */
+/** Bodies that need many reads, and how to compare them without printing them. */
 
 import { createHash } from 'node:crypto';
 
-/** More than any socket buffer between client and site holds, so that back-pressure has to work. */
+/** More than the socket buffers between client and site hold, so that back-pressure has to work. */
 export const LARGE = 8 * 1024 * 1024;
 
-/** What a site answers at `/bytes/LENGTH`. */
-export function bytesOfSite(length) {
-  return Buffer.from(Uint8Array.from({ length }, (_, position) => position % 251));
-}
+/**
+ * What a site answers at `/bytes/LENGTH`.
+ *
+ * @param {number} length
+ */
+export const bytesOfSite = (length) => repeated(251, length);
 
-/** A body of our own, which is nothing that a site makes up. */
-export function ownBytes(length) {
-  return Buffer.from(Uint8Array.from({ length }, (_, position) => (position * 7 + 3) % 241));
-}
+/**
+ * A body that is nothing a site makes up.
+ *
+ * @param {number} length
+ */
+export const ownBytes = (length) => repeated(241, length);
 
-/** A short stand-in for a body: a mismatch shows as one line. */
-export function summary(body) {
-  return { length: body.length, sha256: createHash('sha256').update(body).digest('hex') };
+/**
+ * What stands for a body in an assertion: a mismatch shows as two lines.
+ *
+ * @param {Uint8Array} body
+ */
+export const summary = (body) => ({
+  length: body.length,
+  sha256: createHash('sha256').update(body).digest('hex'),
+});
+
+/** A lost, doubled or swapped piece of any usual size shows, since the period is a prime. */
+function repeated(period, length) {
+  return Buffer.alloc(
+    length,
+    Uint8Array.from({ length: period }, (_, position) => position),
+  );
 }

@@ -2,7 +2,7 @@
 
 import { expect, onTestFinished, test } from 'vitest';
 import { ownBytes, summary } from './payload.js';
-import { across, gatewayEntry, isSecure } from './routes.js';
+import { across, gatewayLog } from './routes.js';
 import { BY_GATEWAY, setStage } from './stage.js';
 
 /** Takes a 64-bit length on the wire, and more than one read. */
@@ -20,59 +20,63 @@ const LARGE_MESSAGE = 1024 * 1024;
  * @param {(stage: Stage) => (url: string) => Socket} contract.open
  */
 export function testWebSocketClient({ schemes = ['ws', 'wss'], form, open }) {
-  async function given({ gatewayProtocol = 'http', rules } = {}) {
-    const stage = await setStage({ gatewayProtocol, rules });
-    const connect = open(stage);
-    return { ...stage, connect, gateway: stage.sandbox.gateway, sites: stage.sandbox.sites };
+  async function given(options) {
+    const stage = await setStage(options);
+    return { connect: open(stage), sandbox: stage.sandbox, sites: stage.sandbox.sites };
   }
 
-  test.for(across(schemes))(
-    'talks over $scheme $way',
-    async ({ scheme, name, via, gatewayProtocol }) => {
-      const { connect, sandbox, sites, gateway } = await given({ gatewayProtocol });
-      const url = new URL(`${sites[name][scheme]}/chat?room=1`);
+  for (const { scheme, secure, way, name, via, gatewayProtocol } of across(schemes)) {
+    test(`talks over ${scheme} ${way}`, async () => {
+      const { connect, sandbox, sites } = await given({ gatewayProtocol });
+      const url = `${sites[name][scheme]}/chat?room=1`;
 
-      const talk = new Talk(connect(url.href));
-      const greeting = JSON.parse(await talk.next());
+      const talk = new Talk(connect(url));
+      const greeting = await talk.next();
       talk.send('grüß dich');
       const text = await talk.next();
       talk.send(ownBytes(LARGE_MESSAGE));
-      const binary = Buffer.from(await talk.next());
+      const binary = await talk.next();
       const closed = await talk.close();
 
-      expect(greeting).toEqual({ site: name, via, secure: isSecure(scheme) });
+      expect(JSON.parse(greeting)).toEqual({ site: name, via, secure });
       expect(text).toBe('grüß dich');
-      expect(summary(binary)).toEqual(summary(ownBytes(LARGE_MESSAGE)));
-      expect(closed).toMatchObject({ code: 1000, wasClean: true });
-      expect(sites[name].requests).toMatchObject([{ path: '/chat?room=1', via }]);
-      expect(gateway.requests).toMatchObject(
-        via === 'gateway' ? [gatewayEntry(sandbox, { form, url, status: 101 })] : [],
+      expect(summary(Buffer.from(binary))).toEqual(summary(ownBytes(LARGE_MESSAGE)));
+      expect(closed).toEqual({ code: 1000, wasClean: true });
+      expect(sites[name].requests).toMatchObject([{ path: '/chat?room=1', via, secure }]);
+      expect(sandbox.gateway.requests).toEqual(
+        gatewayLog(sandbox, { via, form, url, status: 101 }),
       );
-    },
-  );
+    });
+  }
 
-  test.for(schemes)(
-    'reaches over %s, with the rule `*`, a name that only the gateway can resolve',
-    async (scheme) => {
-      const { connect, sites } = await given({ rules: ['*'] });
+  for (const scheme of schemes) {
+    test(`reaches a name that only the gateway knows over ${scheme} with the rule *`, async () => {
+      const { connect, sandbox, sites } = await given({ rules: ['*'] });
+      const site = sites[BY_GATEWAY];
+      const url = site.gatewayOnly[scheme];
 
-      const talk = new Talk(connect(sites[BY_GATEWAY].gatewayOnly[scheme]));
-      const greeting = JSON.parse(await talk.next());
+      const talk = new Talk(connect(url));
+      const greeting = await talk.next();
       await talk.close();
 
-      expect(greeting).toMatchObject({ site: BY_GATEWAY, via: 'gateway' });
-    },
-  );
+      expect(JSON.parse(greeting)).toMatchObject({ site: BY_GATEWAY, via: 'gateway' });
+      expect(site.requests).toMatchObject([{ via: 'gateway' }]);
+      expect(sandbox.gateway.requests).toEqual(
+        gatewayLog(sandbox, { via: 'gateway', form, url, status: 101 }),
+      );
+    });
 
-  test.for(schemes)('fails over %s for such a name without a rule', async (scheme) => {
-    const { connect, sites, gateway } = await given();
+    test(`fails over ${scheme} for such a name without a rule`, async () => {
+      const { connect, sandbox, sites } = await given({ rules: [] });
+      const site = sites[BY_GATEWAY];
 
-    const talk = new Talk(connect(sites[BY_GATEWAY].gatewayOnly[scheme]));
+      const talk = new Talk(connect(site.gatewayOnly[scheme]));
 
-    await expect(talk.next()).rejects.toThrow('closed with 1006');
-    expect(gateway.requests).toEqual([]);
-    expect(sites[BY_GATEWAY].requests).toEqual([]);
-  });
+      await expect(talk.next()).rejects.toThrow('closed with 1006');
+      expect(site.requests).toEqual([]);
+      expect(sandbox.gateway.requests).toEqual([]);
+    });
+  }
 }
 
 /** The messages of a WebSocket in turn, whichever of the libraries it comes from. */

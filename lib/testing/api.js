@@ -56,7 +56,7 @@ class FakeApi {
   }
 
   /** @param {testing.Failure} failure */
-  fail(failure) {
+  fail(failure = {}) {
     this.#failures.set(failure);
   }
 

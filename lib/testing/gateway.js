@@ -78,7 +78,7 @@ class FakeGateway {
   }
 
   /** @param {testing.Failure} failure */
-  fail(failure) {
+  fail(failure = {}) {
     this.#failures.set(failure);
   }
 
