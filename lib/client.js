@@ -7,12 +7,14 @@ const {
   callNative,
   fromNative,
   rememberCaller,
+  showCaller,
 } = require('./errors.js');
 const { guard, writeToConsole } = require('./log.js');
 const { native } = require('./native.js');
 const { checkString, checkStrings, checkTypes } = require('./options.js');
 const { AluviaClientSession } = require('./session.js');
 
+/** @typedef {import('../binding.js').NativeFailure} NativeFailure */
 /** @typedef {import('../binding.js').NativeSession} NativeSession */
 /** @typedef {import('../binding.js').NativeUpdate} NativeUpdate */
 
@@ -23,9 +25,9 @@ const { AluviaClientSession } = require('./session.js');
  */
 
 /**
- * A start that is under way, which all callers of `start()` share.
+ * A start that is under way, which all callers of `start()` share. Each of them makes an error of its own from a failure.
  *
- * @typedef {{ isCancelled: boolean, waiting: number, started: Promise<Running> }} Start
+ * @typedef {{ isCancelled: boolean, waiting: number, started: Promise<Running | NativeFailure> }} Start
  */
 
 class AluviaClient {
@@ -34,25 +36,29 @@ class AluviaClient {
   #start;
   /** @type {Running | undefined} */
   #running;
-  /** The end of the session before, whose port may be wanted again. */
+  /** The end of the session or of the cancelled start before, whose port may be wanted again. */
   /** @type {Promise<unknown>} */
   #lastStop = Promise.resolve();
 
   /** @param {import('../index.js').AluviaClientOptions} options */
   constructor(options) {
-    const { logLevel = 'info', logger = writeToConsole, ...rest } = checkTypes(options);
+    const {
+      logLevel = 'info',
+      logger = writeToConsole,
+      ...rest
+    } = showCaller(AluviaClient, () => checkTypes(options));
     const { NativeClient } = native();
-    this.#native = callNative(
-      () => NativeClient.create(rest, logLevel, guard(logger)),
-      AluviaClient,
+    this.#native = callNative(AluviaClient, () =>
+      NativeClient.create(rest, logLevel, guard(logger)),
     );
   }
 
-  /** @param {{ signal?: AbortSignal }} [options] */
-  async start({ signal } = {}) {
+  /** @param {{ signal?: AbortSignal | null } | null} [options] */
+  async start(options) {
     const atCaller = rememberCaller(this.start);
+    const signal = options?.signal ?? undefined;
     if (signal !== undefined && !(signal instanceof AbortSignal)) {
-      throw new InvalidOptionError('signal must be an AbortSignal');
+      throw atCaller(new InvalidOptionError('signal must be an AbortSignal'));
     }
     if (signal?.aborted) throw atCaller(new AbortError(signal.reason));
     if (this.#running) return this.#running.session;
@@ -65,54 +71,49 @@ class AluviaClient {
   }
 
   async stop() {
-    const start = this.#start;
-    if (start) {
-      this.#cancel(start);
-      await start.started.catch(() => {});
-    }
+    if (this.#start) this.#cancel(this.#start);
     await this.#running?.session.stop();
     await this.#lastStop;
   }
 
-  /** @param {string[]} rules */
+  /** @param {readonly string[]} rules */
   async updateRules(rules) {
     const atCaller = rememberCaller(this.updateRules);
-    checkStrings('rules', rules);
-    await this.#update({ rules }, atCaller);
+    showCaller(this.updateRules, () => checkStrings('rules', rules));
+    await this.#update({ rules: [...rules] }, atCaller);
   }
 
   /** @param {string} sessionId */
   async updateSessionId(sessionId) {
     const atCaller = rememberCaller(this.updateSessionId);
-    checkString('sessionId', sessionId);
+    showCaller(this.updateSessionId, () => checkString('sessionId', sessionId));
     await this.#update({ sessionId }, atCaller);
   }
 
   /** @returns {Start} */
   #begin() {
-    /** @type {Start} */
-    const start = { isCancelled: false, waiting: 0, started: Promise.reject() };
-    start.started.catch(() => {});
-    start.started = this.#run(start).finally(() => {
-      this.#start = undefined;
+    const state = { isCancelled: false, waiting: 0 };
+    const started = this.#run(state).finally(() => {
+      if (this.#start === start) this.#start = undefined;
     });
-    start.started.catch(() => {});
+    started.catch(() => {});
+    const start = Object.assign(state, { started });
     return start;
   }
 
   /**
-   * @param {Start} start
-   * @returns {Promise<Running>}
+   * @param {Pick<Start, 'isCancelled'>} start
+   * @returns {Promise<Running | NativeFailure>}
    */
   async #run(start) {
     await this.#lastStop;
-    if (start.isCancelled) throw new AbortError();
+    if (start.isCancelled) return CANCELLED;
     const result = await this.#native.start();
-    if ('code' in result) throw fromNative(result);
+    if ('code' in result) return result;
     const session = new AluviaClientSession(result, (stopped) => this.#forget(session, stopped));
     if (start.isCancelled) {
       await session.stop();
-      throw new AbortError();
+      return CANCELLED;
     }
     this.#running = { session, native: result };
     return this.#running;
@@ -133,11 +134,9 @@ class AluviaClient {
       signal?.addEventListener('abort', onAbort, { once: true });
     });
     try {
-      const { session } = await Promise.race([
-        start.started,
-        /** @type {Promise<never>} */ (aborted),
-      ]);
-      return session;
+      const result = await Promise.race([start.started, /** @type {Promise<never>} */ (aborted)]);
+      if ('code' in result) throw fromNative(result);
+      return result.session;
     } finally {
       if (onAbort) signal?.removeEventListener('abort', onAbort);
       start.waiting -= 1;
@@ -145,10 +144,16 @@ class AluviaClient {
     }
   }
 
-  /** @param {Start} start */
+  /**
+   * A start that is called from now on is another one, which waits for the end of this.
+   *
+   * @param {Start} start
+   */
   #cancel(start) {
     start.isCancelled = true;
     this.#native.cancelStart();
+    this.#start = undefined;
+    this.#lastStop = start.started.catch(() => {});
   }
 
   /**
@@ -170,5 +175,8 @@ class AluviaClient {
     if (failure) throw atCaller(fromNative(failure));
   }
 }
+
+/** @type {NativeFailure} */
+const CANCELLED = { code: 'ABORT_ERR', message: 'The start was cancelled' };
 
 module.exports = { AluviaClient };

@@ -120,30 +120,49 @@ function fromNative({ code, message, statusCode, cause: causeMessage, causeCode 
 function rememberCaller(callee) {
   const caller = { stack: '' };
   Error.captureStackTrace(caller, callee);
-  const frames = caller.stack.slice(caller.stack.indexOf('\n'));
+  // `Error.stackTraceLimit` and `Error.prepareStackTrace` may leave no frames, or something else than a text.
+  const [, ...frames] = String(caller.stack).split('\n');
   return (error) => {
-    error.stack = `${error.name}: ${error.message}${frames}`;
+    error.stack = [`${error.name}: ${error.message}`, ...frames].join('\n');
     return error;
   };
+}
+
+/**
+ * Calls a function whose errors are to show the caller's line, since it is the caller who is wrong.
+ *
+ * @template T
+ * @param {Function} callee the public function, which is left out of the stack
+ * @param {() => T} call
+ * @returns {T}
+ */
+function showCaller(callee, call) {
+  try {
+    return call();
+  } catch (thrown) {
+    if (thrown instanceof AluviaError) Error.captureStackTrace(thrown, callee);
+    throw thrown;
+  }
 }
 
 /**
  * Calls the native side, whose synchronous errors have a code but no class.
  *
  * @template T
- * @param {() => T} call
  * @param {Function} callee the public function, which is left out of the stack
+ * @param {() => T} call
  * @returns {T}
  */
-function callNative(call, callee) {
-  try {
-    return call();
-  } catch (thrown) {
-    const { code, message } = /** @type {{ code: string, message: string }} */ (thrown);
-    const error = fromNative({ code, message });
-    Error.captureStackTrace(error, callee);
-    throw error;
-  }
+function callNative(callee, call) {
+  return showCaller(callee, () => {
+    try {
+      return call();
+    } catch (thrown) {
+      const { code, message } = /** @type {{ code?: unknown, message: string }} */ (thrown);
+      if (typeof code !== 'string' || !code.startsWith('ALUVIA_')) throw thrown;
+      throw fromNative({ code, message });
+    }
+  });
 }
 
 module.exports = {
@@ -157,4 +176,5 @@ module.exports = {
   callNative,
   fromNative,
   rememberCaller,
+  showCaller,
 };

@@ -1,6 +1,7 @@
 // @ts-check
 'use strict';
 
+const { showCaller } = require('./errors.js');
 const { native } = require('./native.js');
 const { checkString, checkStrings } = require('./options.js');
 
@@ -9,8 +10,10 @@ const { checkString, checkStrings } = require('./options.js');
  * @param {string} pattern
  */
 exports.matchPattern = (hostname, pattern) => {
-  checkString('hostname', hostname);
-  checkString('pattern', pattern);
+  showCaller(exports.matchPattern, () => {
+    checkString('hostname', hostname);
+    checkString('pattern', pattern);
+  });
   return native().matchPattern(hostname, pattern);
 };
 
@@ -19,7 +22,9 @@ exports.matchPattern = (hostname, pattern) => {
  * @param {readonly string[]} rules
  */
 exports.shouldProxy = (hostname, rules) => {
-  checkString('hostname', hostname);
-  checkStrings('rules', rules);
+  showCaller(exports.shouldProxy, () => {
+    checkString('hostname', hostname);
+    checkStrings('rules', rules);
+  });
   return native().shouldProxy(hostname, /** @type {string[]} */ (rules));
 };

@@ -2,7 +2,13 @@
 'use strict';
 
 const adapters = require('./adapters.js');
-const { InvalidOptionError, callNative, fromNative, rememberCaller } = require('./errors.js');
+const {
+  InvalidOptionError,
+  callNative,
+  fromNative,
+  rememberCaller,
+  showCaller,
+} = require('./errors.js');
 
 /** @typedef {import('../binding.js').NativeSession} NativeSession */
 
@@ -54,10 +60,8 @@ class AluviaClientSession {
 
   /** @param {string | URL} urlOrHost */
   explain(urlOrHost) {
-    if (typeof urlOrHost !== 'string' && !(urlOrHost instanceof URL)) {
-      throw new InvalidOptionError('urlOrHost must be a string or a URL');
-    }
-    const explained = callNative(() => this.#native.explain(String(urlOrHost)), this.explain);
+    showCaller(this.explain, () => checkUrlOrHost(urlOrHost));
+    const explained = callNative(this.explain, () => this.#native.explain(String(urlOrHost)));
     return { ...explained, rule: explained.rule ?? null };
   }
 
@@ -90,6 +94,12 @@ class AluviaClientSession {
     clearInterval(this.#hold);
     if (failure) throw atCaller(fromNative(failure));
   }
+}
+
+/** @param {unknown} value */
+function checkUrlOrHost(value) {
+  if (typeof value === 'string' || value instanceof URL) return;
+  throw new InvalidOptionError('urlOrHost must be a string or a URL');
 }
 
 // Node.js 18.17 does not have the symbol yet; libraries agree on this stand-in.

@@ -188,19 +188,21 @@ impl Api {
         complete: impl Fn(RequestBuilder) -> RequestBuilder,
     ) -> Result<Response, ApiError> {
         let mut url = self.url.clone();
-        for _ in 0..=MAX_REDIRECTS {
+        let mut redirects = 0;
+        loop {
             let request = self
                 .http
-                .request(method.clone(), url.clone())
+                .request(method.clone(), url)
                 .header(header::AUTHORIZATION, self.authorization())
                 .header(header::ACCEPT, "application/json");
             let response = complete(request).send().await.map_err(unreachable)?;
             match self.redirect(&method, &response)? {
-                Some(next) => url = next,
-                None => return Ok(response),
+                Some(next) if redirects < MAX_REDIRECTS => url = next,
+                // The last of too many is taken for the answer, which it is not.
+                _ => return Ok(response),
             }
+            redirects += 1;
         }
-        Err(ApiError::Redirected { status: StatusCode::LOOP_DETECTED.as_u16(), to: "itself again and again".into() })
     }
 
     /// Where to ask again, if the answer is a redirect (RFC 9110 §15.4). The token never leaves its origin, and a PATCH

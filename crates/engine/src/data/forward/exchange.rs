@@ -13,10 +13,10 @@ use tracing::debug;
 
 use super::super::error::Failure;
 use super::super::http1::{
-    FIRST_READ, Framing, HeadScanner, MAX_HEAD, Scan, Transfer, TransferError, Version, poll_fill,
+    FIRST_READ, Framing, HeadScanner, MAX_HEAD, Scan, Transfer, TransferError, Version, may_be_response, poll_fill,
 };
 use super::super::server::Proxy;
-use super::super::upstream::{ConnectError, DialError, PoolKey, Upstream, UpstreamConnection};
+use super::super::upstream::{ConnectError, DialError, GatewayError, PoolKey, Upstream, UpstreamConnection};
 use super::request::Request;
 use super::response::Response;
 use super::{Downstream, IDLE, Next, WRITE_TIMEOUT};
@@ -91,8 +91,8 @@ enum Fault {
 /// Turns a fault into what the client sees of it.
 async fn conclude(proxy: &Proxy, down: &mut Downstream, request: &Request, fault: Fault) -> Next {
     let failure = match fault {
-        Fault::Stale => Failure::NoResponse,
-        Fault::Upstream(failure) => failure,
+        Fault::Stale => blame(request.route, Failure::NoResponse),
+        Fault::Upstream(failure) => blame(request.route, failure),
         Fault::BadBody => Failure::Malformed("The body of the request is not framed as its head says"),
         Fault::Broken(framing) => {
             debug!(host = request.target.host.as_str(), "response broken off");
@@ -119,6 +119,15 @@ async fn conclude(proxy: &Proxy, down: &mut Downstream, request: &Request, fault
         return Next::Abandon;
     }
     if closes { Next::Close } else { Next::Persist }
+}
+
+/// What an origin is blamed for on a direct route is the gateway's fault where it stands between.
+fn blame(route: Route, failure: Failure) -> Failure {
+    match (route, failure) {
+        (Route::Gateway, Failure::NoResponse) => Failure::Connect(ConnectError::Refusal(GatewayError::Closed)),
+        (Route::Gateway, Failure::BadResponse) => Failure::Connect(ConnectError::Refusal(GatewayError::Malformed)),
+        (_, failure) => failure,
+    }
 }
 
 /// Both connections and the request on its way between them.
@@ -201,7 +210,7 @@ impl<'d> Exchange<'d> {
             loop {
                 match scanner.scan(&self.up.buffer) {
                     Scan::Whole(length) if length <= MAX_HEAD => return Poll::Ready(Ok(length)),
-                    Scan::Partial if self.up.buffer.len() <= MAX_HEAD => {}
+                    Scan::Partial if self.up.buffer.len() <= MAX_HEAD && may_be_response(&self.up.buffer) => {}
                     _ => return Poll::Ready(Err(Fault::Upstream(Failure::BadResponse))),
                 }
                 match poll_fill(cx, Pin::new(&mut self.up.stream), &mut self.up.buffer, FIRST_READ) {

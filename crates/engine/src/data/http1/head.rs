@@ -80,7 +80,7 @@ impl<'b, 's> ResponseHead<'b, 's> {
         let (Some(status), Some(minor)) = (response.code, response.version) else {
             return Err(httparse::Error::Status);
         };
-        if !(100..=599).contains(&status) && !(600..=999).contains(&status) {
+        if status < 100 {
             return Err(httparse::Error::Status);
         }
         let reason = response.reason.unwrap_or_default();
@@ -102,6 +102,13 @@ impl Version {
     fn of(minor: u8) -> Self {
         if minor == 0 { Self::Http10 } else { Self::Http11 }
     }
+}
+
+/// Whether the bytes can still become the head of a response. What cannot need not be waited for.
+pub(crate) fn may_be_response(bytes: &[u8]) -> bool {
+    const START: &[u8] = b"HTTP/1.";
+    let length = bytes.len().min(START.len());
+    bytes[..length] == START[..length]
 }
 
 /// More fields than any browser sends or takes; each costs 32 bytes of stack while a head is read.

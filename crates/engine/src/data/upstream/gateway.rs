@@ -11,7 +11,7 @@ use tokio_rustls::TlsConnector;
 
 use super::{ConnectError, Connector, DialError, Upstream};
 use crate::config::{GatewayConfig, GatewayProtocol};
-use crate::data::http1::{FIRST_READ, HeadScanner, HeadStorage, MAX_HEAD, ResponseHead, Scan};
+use crate::data::http1::{FIRST_READ, HeadScanner, HeadStorage, MAX_HEAD, ResponseHead, Scan, may_be_response};
 use crate::policy::Host;
 use crate::snapshot::Credentials;
 use crate::tls::TlsRoots;
@@ -103,20 +103,13 @@ async fn read_status(stream: &mut Upstream, buffer: &mut BytesMut) -> Result<(u1
                 let head = ResponseHead::parse(&buffer[..length], &mut storage);
                 return head.map(|head| (head.status, length)).map_err(|_| GatewayError::Malformed);
             }
-            Scan::Partial if buffer.len() < MAX_HEAD && is_http(buffer) => {}
+            Scan::Partial if buffer.len() < MAX_HEAD && may_be_response(buffer) => {}
             Scan::Partial | Scan::Malformed => return Err(GatewayError::Malformed),
         }
         if stream.read_buf(buffer).await.map_err(|_| GatewayError::Closed)? == 0 {
             return Err(GatewayError::Closed);
         }
     }
-}
-
-/// Whether the bytes can still become an HTTP/1 response.
-fn is_http(bytes: &[u8]) -> bool {
-    const START: &[u8] = b"HTTP/1.";
-    let length = bytes.len().min(START.len());
-    bytes[..length] == START[..length]
 }
 
 impl std::fmt::Debug for Gateway {
