@@ -1,0 +1,200 @@
+//! One way of a relay.
+
+use std::cell::RefCell;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf as _, BytesMut};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+
+#[cfg(target_os = "linux")]
+use super::splice::{Splice, Spliced};
+use crate::data::upstream::Upstream;
+
+/// A stream that can be relayed.
+pub(super) trait Side: AsyncRead + AsyncWrite + Unpin {
+    /// The socket whose bytes are the stream's own: none where TLS stands between.
+    fn plain(&self) -> Option<&TcpStream>;
+}
+
+impl Side for TcpStream {
+    fn plain(&self) -> Option<&TcpStream> {
+        Some(self)
+    }
+}
+
+impl Side for Upstream {
+    fn plain(&self) -> Option<&TcpStream> {
+        match self {
+            Self::Tcp(stream) => Some(stream),
+            Self::Tls(_) => None,
+        }
+    }
+}
+
+/// One way of a relay.
+#[derive(Debug)]
+pub(super) struct Direction {
+    /// Read, but not written yet.
+    unwritten: BytesMut,
+    state: State,
+    moved: u64,
+    /// What large reads have brought since the last small one.
+    bulk: usize,
+    #[cfg(target_os = "linux")]
+    splice: Splice,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Copying,
+    #[cfg(target_os = "linux")]
+    Splicing,
+    /// The reader has ended; the writer has to be told.
+    Ending,
+    Ended,
+    Broken(Broken),
+}
+
+/// Which end of a direction has failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Broken {
+    Reading,
+    Writing,
+}
+
+impl Direction {
+    pub(super) fn new(early: BytesMut) -> Self {
+        Self {
+            unwritten: early,
+            state: State::Copying,
+            moved: 0,
+            bulk: 0,
+            #[cfg(target_os = "linux")]
+            splice: Splice::default(),
+        }
+    }
+
+    /// How many bytes were written so far.
+    pub(super) fn moved(&self) -> u64 {
+        self.moved
+    }
+
+    /// Moves what there is to move. Ready once, and then again and again, when the direction has ended.
+    pub(super) fn poll<R: Side, W: Side>(
+        &mut self,
+        cx: &mut Context<'_>,
+        from: &mut R,
+        to: &mut W,
+    ) -> Poll<Result<(), Broken>> {
+        loop {
+            let step = match self.state {
+                State::Ended => return Poll::Ready(Ok(())),
+                State::Broken(broken) => return Poll::Ready(Err(broken)),
+                _ if !self.unwritten.is_empty() => ready!(self.poll_write_rest(cx, to)),
+                State::Copying => ready!(self.poll_copy(cx, from, to)),
+                #[cfg(target_os = "linux")]
+                State::Splicing => ready!(self.poll_splice(cx, from, to)),
+                State::Ending => {
+                    ready!(Pin::new(&mut *to).poll_shutdown(cx)).map(|()| State::Ended).map_err(|_| Broken::Writing)
+                }
+            };
+            self.state = step.unwrap_or_else(State::Broken);
+        }
+    }
+
+    fn poll_write_rest<W: Side>(&mut self, cx: &mut Context<'_>, to: &mut W) -> Poll<Result<State, Broken>> {
+        let written = ready!(Pin::new(to).poll_write(cx, &self.unwritten)).unwrap_or(0);
+        if written == 0 {
+            return Poll::Ready(Err(Broken::Writing));
+        }
+        self.moved += written as u64;
+        self.unwritten.advance(written);
+        if self.unwritten.is_empty() {
+            self.unwritten = BytesMut::new();
+        }
+        Poll::Ready(Ok(self.state))
+    }
+
+    /// Reads once and writes what was read, as far as it goes.
+    fn poll_copy<R: Side, W: Side>(
+        &mut self,
+        cx: &mut Context<'_>,
+        from: &mut R,
+        to: &mut W,
+    ) -> Poll<Result<State, Broken>> {
+        BUFFER.with_borrow_mut(|buffer| {
+            if buffer.is_empty() {
+                buffer.resize(READ_SIZE, 0);
+            }
+            let mut read = ReadBuf::new(buffer);
+            match Pin::new(&mut *from).poll_read(cx, &mut read) {
+                Poll::Pending => {
+                    // A TLS stream may hold bytes back until it is told to send them.
+                    return match Pin::new(to).poll_flush(cx) {
+                        Poll::Ready(Err(_)) => Poll::Ready(Err(Broken::Writing)),
+                        _ => Poll::Pending,
+                    };
+                }
+                Poll::Ready(Err(_)) => return Poll::Ready(Err(Broken::Reading)),
+                Poll::Ready(Ok(())) => {}
+            }
+            let filled = read.filled();
+            if filled.is_empty() {
+                return Poll::Ready(Ok(State::Ending));
+            }
+            let written = match Pin::new(&mut *to).poll_write(cx, filled) {
+                Poll::Ready(Ok(written)) if written > 0 => written,
+                Poll::Ready(_) => return Poll::Ready(Err(Broken::Writing)),
+                Poll::Pending => 0,
+            };
+            self.moved += written as u64;
+            self.unwritten.extend_from_slice(&filled[written..]);
+            let length = filled.len();
+            Poll::Ready(Ok(self.after_copy(length, from, to)))
+        })
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn after_copy<R: Side, W: Side>(&mut self, _: usize, _: &R, _: &W) -> State {
+        State::Copying
+    }
+
+    /// Goes over to splicing when enough has come in large reads.
+    #[cfg(target_os = "linux")]
+    fn after_copy<R: Side, W: Side>(&mut self, length: usize, from: &R, to: &W) -> State {
+        self.bulk = if length < SMALL_READ { 0 } else { self.bulk + length };
+        let is_possible = from.plain().is_some() && to.plain().is_some() && self.splice.is_possible();
+        if self.bulk >= BULK && is_possible { State::Splicing } else { State::Copying }
+    }
+
+    /// Moves bytes within the kernel, until the flow turns small or the system refuses.
+    #[cfg(target_os = "linux")]
+    fn poll_splice<R: Side, W: Side>(&mut self, cx: &mut Context<'_>, from: &R, to: &W) -> Poll<Result<State, Broken>> {
+        let (Some(from), Some(to)) = (from.plain(), to.plain()) else { return Poll::Ready(Ok(State::Copying)) };
+        let spliced = ready!(self.splice.poll(cx, from, to, &mut self.moved));
+        Poll::Ready(match spliced {
+            Spliced::Ended => Ok(State::Ending),
+            Spliced::Broken(broken) => Err(broken),
+            Spliced::TurnedSmall | Spliced::Refused => {
+                self.bulk = 0;
+                Ok(State::Copying)
+            }
+        })
+    }
+}
+
+thread_local! {
+    /// What a worker thread reads into. Nothing stays in it from one poll to the next.
+    static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Fewer system calls for bulk; larger ones measured no better.
+const READ_SIZE: usize = 256 * 1024;
+/// A read below this is no bulk: splicing costs more than copying there.
+#[cfg(target_os = "linux")]
+pub(super) const SMALL_READ: usize = 8 * 1024;
+/// From here on a direction has proved to be bulk.
+#[cfg(target_os = "linux")]
+const BULK: usize = 512 * 1024;
