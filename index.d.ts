@@ -78,6 +78,7 @@ export class AluviaClient {
    * while a session runs returns that session.
    *
    * @param options.signal gives up waiting; the start itself is cancelled when nobody waits for it any more
+   * @throws {InvalidOptionError} where `signal` is no AbortSignal
    * @throws {InvalidUserTokenError} where the API answers 401 or 403
    * @throws {ApiError} where the API cannot be reached, refuses, or answers with something that is no configuration
    * @throws {ProxyStartError} where the port cannot be listened on
@@ -92,6 +93,7 @@ export class AluviaClient {
    * Replaces the rules of the account. They are in force for every request that starts after the promise has resolved.
    * Works without a session too.
    *
+   * @throws {InvalidOptionError} where the argument is no array of strings
    * @throws {InvalidUserTokenError} where the API answers 401 or 403; nothing has changed then
    * @throws {ApiError} where the API refuses or cannot be reached; what was in force stays so
    */

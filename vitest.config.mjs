@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
-    include: ['__test__/**/*.test.{js,mjs}'],
+    include: ['__test__/**/*.test.mjs'],
     // Browsers start slowly on a busy machine.
     testTimeout: 30_000,
     hookTimeout: 60_000,

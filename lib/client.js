@@ -27,7 +27,11 @@ const { AluviaClientSession } = require('./session.js');
 /**
  * A start that is under way, which all callers of `start()` share. Each of them makes an error of its own from a failure.
  *
- * @typedef {{ isCancelled: boolean, waiting: number, started: Promise<Running | NativeFailure> }} Start
+ * @typedef {object} Start
+ * @property {boolean} isCancelled
+ * @property {(nothing: void) => void} cancel ends what the start waits for before it begins
+ * @property {number} waiting the callers that have not given up
+ * @property {Promise<Running | NativeFailure>} started
  */
 
 class AluviaClient {
@@ -39,6 +43,9 @@ class AluviaClient {
   /** The end of the session or of the cancelled start before, whose port may be wanted again. */
   /** @type {Promise<unknown>} */
   #lastStop = Promise.resolve();
+  /** The updates that are under way: they are sent in the order of the calls, and a start finds them done. */
+  /** @type {Promise<unknown>} */
+  #lastUpdate = Promise.resolve();
 
   /** @param {import('../index.js').AluviaClientOptions} options */
   constructor(options) {
@@ -92,7 +99,7 @@ class AluviaClient {
 
   /** @returns {Start} */
   #begin() {
-    const state = { isCancelled: false, waiting: 0 };
+    const state = { isCancelled: false, cancel: () => {}, waiting: 0 };
     const started = this.#run(state).finally(() => {
       if (this.#start === start) this.#start = undefined;
     });
@@ -102,11 +109,14 @@ class AluviaClient {
   }
 
   /**
-   * @param {Pick<Start, 'isCancelled'>} start
+   * @param {Pick<Start, 'isCancelled' | 'cancel'>} start
    * @returns {Promise<Running | NativeFailure>}
    */
   async #run(start) {
-    await this.#lastStop;
+    const cancelled = new Promise((resolve) => {
+      start.cancel = resolve;
+    });
+    await Promise.race([Promise.all([this.#lastStop, this.#lastUpdate]), cancelled]);
     if (start.isCancelled) return CANCELLED;
     const result = await this.#native.start();
     if ('code' in result) return result;
@@ -151,9 +161,10 @@ class AluviaClient {
    */
   #cancel(start) {
     start.isCancelled = true;
+    start.cancel();
     this.#native.cancelStart();
     this.#start = undefined;
-    this.#lastStop = start.started.catch(() => {});
+    this.#lastStop = Promise.all([this.#lastStop, start.started.catch(() => {})]);
   }
 
   /**
@@ -170,8 +181,10 @@ class AluviaClient {
    * @param {(error: Error) => Error} atCaller
    */
   async #update(update, atCaller) {
-    await this.#start?.started.catch(() => {});
-    const failure = await (this.#running?.native ?? this.#native).update(update);
+    const before = Promise.all([this.#lastUpdate, this.#start?.started.catch(() => {})]);
+    const updated = before.then(() => (this.#running?.native ?? this.#native).update(update));
+    this.#lastUpdate = updated.catch(() => {});
+    const failure = await updated;
     if (failure) throw atCaller(fromNative(failure));
   }
 }

@@ -15,6 +15,10 @@ const {
 /** The longest delay that a timer takes. */
 const FOR_EVER = 2 ** 31 - 1;
 
+// Node.js 18.17 does not have the symbol yet; libraries agree on this stand-in.
+/** @type {typeof Symbol.asyncDispose} */
+const ASYNC_DISPOSE = /** @type {any} */ (Symbol.asyncDispose ?? Symbol.for('nodejs.asyncDispose'));
+
 class AluviaClientSession {
   /** @type {NativeSession} */
   #native;
@@ -58,11 +62,15 @@ class AluviaClientSession {
     return this.#agent;
   }
 
-  /** @param {string | URL} urlOrHost */
+  /**
+   * @param {string | URL} urlOrHost
+   * @returns {import('../index.js').Explanation}
+   */
   explain(urlOrHost) {
     showCaller(this.explain, () => checkUrlOrHost(urlOrHost));
     const explained = callNative(this.explain, () => this.#native.explain(String(urlOrHost)));
-    return { ...explained, rule: explained.rule ?? null };
+    const route = /** @type {'direct' | 'gateway'} */ (explained.route);
+    return { ...explained, route, rule: explained.rule ?? null };
   }
 
   stop() {
@@ -74,6 +82,10 @@ class AluviaClientSession {
   }
 
   close() {
+    return this.stop();
+  }
+
+  [ASYNC_DISPOSE]() {
     return this.stop();
   }
 
@@ -101,12 +113,5 @@ function checkUrlOrHost(value) {
   if (typeof value === 'string' || value instanceof URL) return;
   throw new InvalidOptionError('urlOrHost must be a string or a URL');
 }
-
-// Node.js 18.17 does not have the symbol yet; libraries agree on this stand-in.
-Object.defineProperty(
-  AluviaClientSession.prototype,
-  Symbol.asyncDispose ?? Symbol.for('nodejs.asyncDispose'),
-  { value: AluviaClientSession.prototype.stop, writable: true, configurable: true },
-);
 
 module.exports = { AluviaClientSession };

@@ -21,8 +21,8 @@ use crate::runtime::Runtime;
 pub struct NativeClient {
     client: Client,
     log: Dispatch,
-    /// Cancels the start that was begun last.
-    start: Mutex<Option<AbortHandle>>,
+    /// Cancels the start that is under way.
+    start: Arc<Mutex<Option<AbortHandle>>>,
 }
 
 /// A running proxy, or one that was stopped.
@@ -67,7 +67,7 @@ impl NativeClient {
     ) -> Result<Self, Error<String>> {
         let config = Options::from(options).validate().map_err(|error| config_error(&error))?;
         let log = dispatch(&log_level, &log).map_err(internal)?;
-        Ok(Self { client: Client::new(config), log, start: Mutex::default() })
+        Ok(Self { client: Client::new(config), log, start: Arc::default() })
     }
 
     /// Starts a session. Resolves to it, or to a failure.
@@ -78,8 +78,12 @@ impl NativeClient {
         let (start, handle) = abortable(async move { client.start().await });
         *locked(&self.start) = Some(handle);
         let session_log = log.clone();
+        let under_way = Arc::clone(&self.start);
         let start = async move {
-            let session = match start.await {
+            let started = start.await;
+            // The handle holds on to the task, and so to the runtime.
+            locked(&under_way).take();
+            let session = match started {
                 Ok(started) => Arc::new(started?),
                 Err(Aborted) => return Err(NativeFailure::aborted()),
             };

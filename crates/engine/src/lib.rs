@@ -22,5 +22,5 @@ pub mod tls;
 
 pub use config::{Config, ConfigError, Options};
 pub use control::{ApiError, Update};
-pub use data::{Resolve, SystemResolver};
+pub use data::{Resolution, Resolve, Resolved, SystemResolver};
 pub use session::{Client, Explanation, Session, StartError};

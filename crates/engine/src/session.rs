@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tracing::{info, warn};
 
@@ -18,7 +18,6 @@ use crate::snapshot::{Reader, Snapshot};
 #[derive(Debug, Clone)]
 pub struct Client {
     config: Arc<Config>,
-    api: Arc<Api>,
     resolver: Arc<dyn Resolve>,
 }
 
@@ -26,7 +25,8 @@ pub struct Client {
 #[derive(Debug)]
 pub struct Session {
     address: SocketAddr,
-    control: Arc<Control>,
+    /// Gone once the session has stopped: its HTTP client holds on to the runtime.
+    control: Mutex<Option<Arc<Control>>>,
     snapshots: Reader,
     shutdown: Shutdown,
     config: Arc<Config>,
@@ -65,8 +65,7 @@ impl Client {
     /// Prepares a client. Nothing is sent yet.
     #[must_use]
     pub fn new(config: Config) -> Self {
-        let api = Arc::new(Api::new(&config.api, &config.roots));
-        Self { config: Arc::new(config), api, resolver: Arc::new(SystemResolver) }
+        Self { config: Arc::new(config), resolver: Arc::new(SystemResolver) }
     }
 
     /// Looks up names of direct targets with this instead of the system's resolver.
@@ -83,7 +82,7 @@ impl Client {
     /// A [`StartError`]; nothing runs then.
     pub async fn start(&self) -> Result<Session, StartError> {
         let config = Arc::clone(&self.config);
-        let (control, snapshots) = Control::start(Arc::clone(&self.api)).await?;
+        let (control, snapshots) = Control::start(Api::new(&config.api, &config.roots)).await?;
         info!(rules = snapshots.current().rules.len(), "configuration loaded");
         let shutdown = Shutdown::default();
         let settings = ProxySettings {
@@ -102,7 +101,7 @@ impl Client {
             let (control, shutdown) = (Arc::clone(&control), shutdown.clone());
             shutdown.clone().spawn(async move { control.poll_until_drained(interval, &shutdown).await });
         }
-        Ok(Session { address, control, snapshots, shutdown, config })
+        Ok(Session { address, control: Mutex::new(Some(control)), snapshots, shutdown, config })
     }
 
     /// Sends an update while no session runs.
@@ -110,7 +109,7 @@ impl Client {
     /// # Errors
     /// An [`ApiError`] where the API refuses it or cannot be reached; nothing has changed then.
     pub async fn update(&self, update: &Update) -> Result<(), ApiError> {
-        self.api.update(update).await.map(|_| ())
+        update_without_session(&self.config, update).await
     }
 }
 
@@ -126,7 +125,11 @@ impl Session {
     /// # Errors
     /// An [`ApiError`] where the API refuses it or cannot be reached; what was in force stays so.
     pub async fn update(&self, update: &Update) -> Result<(), ApiError> {
-        self.control.update(update).await
+        let control = self.control().clone();
+        match control {
+            Some(control) => control.update(update).await,
+            None => update_without_session(&self.config, update).await,
+        }
     }
 
     /// What would become of a request to a host or a URL, by the rules in force.
@@ -142,6 +145,7 @@ impl Session {
     pub async fn stop(&self) {
         let was_running = !self.shutdown.is_draining();
         let cut = self.shutdown.stop(self.config.drain_timeout).await;
+        self.control().take();
         if cut > 0 {
             warn!(connections = cut, "connections cut at the end of the drain time-out");
         }
@@ -149,6 +153,17 @@ impl Session {
             info!("stopped");
         }
     }
+}
+
+impl Session {
+    fn control(&self) -> MutexGuard<'_, Option<Arc<Control>>> {
+        self.control.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// An HTTP client of its own: one that outlived its runtime would use connections whose tasks are gone.
+async fn update_without_session(config: &Config, update: &Update) -> Result<(), ApiError> {
+    Api::new(&config.api, &config.roots).update(update).await.map(|_| ())
 }
 
 impl Drop for Session {
@@ -186,7 +201,7 @@ fn host_of(text: &str) -> &str {
         return authority.split_inclusive(']').next().unwrap_or(authority);
     }
     match authority.split_once(':') {
-        Some((host, port)) if !port.contains(':') => host,
+        Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,
         _ => authority,
     }
 }
@@ -206,6 +221,7 @@ mod tests {
             ("[::1]:443", "[::1]"),
             ("http://[::1]/", "[::1]"),
             ("::1", "::1"),
+            ("mailto:a@b.test", "mailto:a@b.test"),
         ];
         for (text, host) in cases {
             assert_eq!(host_of(text), host, "{text}");

@@ -29,8 +29,7 @@ pub struct Credentials {
 }
 
 impl Credentials {
-    /// Basic credentials in UTF-8. The caller has made sure that neither part has a control character and the user name
-    /// no colon.
+    /// Basic credentials in UTF-8. The caller has made sure that neither part has a control character.
     #[must_use]
     pub fn basic(username: &str, password: &str) -> Self {
         let pair = BASE64_STANDARD.encode(format!("{username}:{password}"));

@@ -81,7 +81,10 @@ pub enum ApiError {
     },
     /// The body is larger than any configuration.
     #[error("the API's answer is larger than {} MiB", MAX_BODY / (1024 * 1024))]
-    TooLarge,
+    TooLarge {
+        /// The status.
+        status: u16,
+    },
     /// A 304 to a request that named no entity tag.
     #[error("the API answered 304 to a request that was not conditional")]
     NotAsked,
@@ -109,9 +112,10 @@ impl ApiError {
             Self::Unauthorized { status, .. }
             | Self::Refused { status, .. }
             | Self::Redirected { status, .. }
-            | Self::Invalid { status, .. } => Some(*status),
+            | Self::Invalid { status, .. }
+            | Self::TooLarge { status } => Some(*status),
             Self::NotAsked => Some(304),
-            Self::TooLarge | Self::TimedOut(_) | Self::Unreachable(_) => None,
+            Self::TimedOut(_) | Self::Unreachable(_) => None,
         }
     }
 
@@ -273,10 +277,11 @@ fn parse(status: StatusCode, body: &[u8]) -> Result<Account, ApiError> {
 }
 
 async fn read_body(mut response: Response, limit: usize) -> Result<Vec<u8>, ApiError> {
+    let status = response.status().as_u16();
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
         if body.len() + chunk.len() > limit {
-            return Err(ApiError::TooLarge);
+            return Err(ApiError::TooLarge { status });
         }
         body.extend_from_slice(&chunk);
     }

@@ -8,7 +8,7 @@ mod api;
 mod backoff;
 mod poller;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use tracing::{info, warn};
 
@@ -24,7 +24,7 @@ use crate::snapshot::{self, Publisher, Reader, Snapshot};
 /// One session's view of the API.
 #[derive(Debug)]
 pub(crate) struct Control {
-    api: Arc<Api>,
+    api: Api,
     publisher: Publisher,
     known: Mutex<Known>,
     /// Held while an update is under way: updates happen one after the other.
@@ -42,7 +42,7 @@ struct Known {
 
 impl Control {
     /// Fetches the first snapshot.
-    pub(crate) async fn start(api: Arc<Api>) -> Result<(Self, Reader), ApiError> {
+    pub(crate) async fn start(api: Api) -> Result<(Self, Reader), ApiError> {
         let Fetched::Changed { account, etag } = api.fetch(None).await? else {
             return Err(ApiError::NotAsked);
         };

@@ -22,35 +22,47 @@ impl Control {
     async fn poll_forever(&self, interval: Duration) {
         let mut backoff = Backoff::new(interval);
         let mut wait = backoff.succeeded();
-        let mut is_failing = false;
+        let mut outage = Outage::default();
         loop {
             sleep(wait).await;
             match self.poll().await {
                 Ok(()) => {
                     wait = backoff.succeeded();
-                    if is_failing {
-                        info!("the API answers again");
-                    }
-                    is_failing = false;
+                    outage.end();
                 }
                 Err(error) => {
                     wait = backoff.failed(error.retry_after());
-                    if is_failing {
-                        debug!(%error, "polling failed again");
-                    } else {
-                        warn_of(&error);
-                    }
-                    is_failing = true;
+                    outage.note(&error);
                 }
             }
         }
     }
 }
 
-fn warn_of(error: &ApiError) {
-    if let ApiError::Unauthorized { .. } = error {
-        warn!(%error, "polling failed, probably because the token was revoked or replaced; the last configuration stays");
-    } else {
-        warn!(%error, "polling failed; the last configuration stays in force");
+/// What was said of failed polls since the last good one.
+#[derive(Debug, Default)]
+struct Outage {
+    has_warned: bool,
+    has_warned_of_token: bool,
+}
+
+impl Outage {
+    /// Warns once, and once more if the token is refused meanwhile, which somebody has to do something about.
+    fn note(&mut self, error: &ApiError) {
+        if let ApiError::Unauthorized { .. } = error {
+            if !std::mem::replace(&mut self.has_warned_of_token, true) {
+                warn!(%error, "polling failed, probably because the token was revoked or replaced; the last configuration stays");
+            }
+        } else if !std::mem::replace(&mut self.has_warned, true) {
+            warn!(%error, "polling failed; the last configuration stays in force");
+        }
+        debug!(%error, "poll failed");
+    }
+
+    fn end(&mut self) {
+        let Self { has_warned, has_warned_of_token } = std::mem::take(self);
+        if has_warned || has_warned_of_token {
+            info!("the API answers again");
+        }
     }
 }

@@ -13,4 +13,4 @@ mod upstream;
 mod watchdog;
 
 pub(crate) use server::{Proxy, ProxySettings};
-pub use upstream::{Resolve, SystemResolver};
+pub use upstream::{Resolution, Resolve, Resolved, SystemResolver};

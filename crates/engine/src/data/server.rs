@@ -10,7 +10,7 @@ use tokio::time::sleep;
 use tracing::{debug, warn};
 
 use super::forward;
-use super::upstream::{Connector, Gateway, Pool, Resolve, is_out_of_descriptors};
+use super::upstream::{Connector, ConnectorSettings, Gateway, Pool, Resolve, is_out_of_descriptors};
 use crate::config::GatewayConfig;
 use crate::shutdown::Shutdown;
 use crate::snapshot::Reader;
@@ -20,7 +20,7 @@ use crate::tls::TlsRoots;
 #[derive(Debug)]
 pub(crate) struct Proxy {
     pub(super) snapshots: Reader,
-    pub(super) connector: Connector,
+    pub(super) connector: Arc<Connector>,
     pub(super) pool: Pool,
     pub(super) shutdown: Shutdown,
 }
@@ -44,19 +44,34 @@ impl Proxy {
         let shutdown = settings.shutdown.clone();
         let proxy = Arc::new(Self {
             snapshots: settings.snapshots,
-            connector: Connector {
+            connector: Connector::new(ConnectorSettings {
                 resolver: settings.resolver,
                 gateway: Gateway::new(settings.gateway, settings.roots),
                 own_address,
                 timeout: settings.connect_timeout,
-            },
+                shutdown: shutdown.clone(),
+            }),
             pool: Pool::default(),
             shutdown: settings.shutdown,
         });
         let sweeper = Arc::clone(&proxy);
-        shutdown.spawn(async move { sweeper.pool.sweep_until_drained(&sweeper.shutdown).await });
+        shutdown.spawn(async move { sweeper.sweep_until_drained().await });
         shutdown.spawn(proxy.accept_until_drained(listener));
         Ok(own_address)
+    }
+
+    /// Closes connections that nobody needs any more, now and then.
+    async fn sweep_until_drained(&self) {
+        loop {
+            tokio::select! {
+                () = self.shutdown.draining() => break,
+                () = sleep(SWEEP) => {}
+            }
+            self.pool.sweep();
+            self.connector.sweep();
+        }
+        self.pool.clear();
+        self.connector.clear();
     }
 
     async fn accept_until_drained(self: Arc<Self>, listener: TcpListener) {
@@ -107,3 +122,5 @@ fn listen(port: u16) -> io::Result<TcpListener> {
 const BACKLOG: u32 = 1024;
 /// Between two attempts to accept without descriptors: little work, and soon enough once there are some.
 const STARVED_PAUSE: Duration = Duration::from_millis(100);
+/// How often idle upstream connections are looked over.
+const SWEEP: Duration = Duration::from_secs(5);

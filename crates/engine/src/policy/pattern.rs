@@ -24,6 +24,9 @@ pub enum PatternError {
     /// A URL, a port or a path where a host name belongs.
     #[error("a rule is a host name alone, without scheme, port or path")]
     NotAHost,
+    /// A `-`, which is the sign of a rule and no part of a pattern.
+    #[error("`-` makes a rule an exclusion; it is no part of a host name's start")]
+    Sign,
     /// What stands for the host is none.
     #[error(transparent)]
     Host(#[from] HostError),
@@ -37,6 +40,9 @@ impl HostPattern {
     /// A [`PatternError`] that says what the pattern cannot be.
     pub fn parse(text: &str) -> Result<Self, PatternError> {
         let text = text.trim();
+        if text.starts_with('-') {
+            return Err(PatternError::Sign);
+        }
         if text == "*" {
             return Ok(Self::Any);
         }
@@ -169,6 +175,7 @@ mod tests {
         let cases = [
             ("", PatternError::Host(HostError::Empty)),
             ("*.", PatternError::Host(HostError::Empty)),
+            ("-example.com", PatternError::Sign),
             ("**", PatternError::Wildcard),
             ("*example.com", PatternError::Wildcard),
             ("ex*mple.com", PatternError::Wildcard),

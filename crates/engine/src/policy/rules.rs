@@ -157,10 +157,10 @@ impl RuleSet {
         &self.unusable
     }
 
-    /// Whether both were compiled from the same rules in the same order.
+    /// Whether both were compiled from the same rules in the same order, the unusable ones included.
     #[must_use]
     pub fn is_same(&self, other: &Self) -> bool {
-        self.written == other.written
+        self.written == other.written && self.unusable == other.unusable
     }
 }
 

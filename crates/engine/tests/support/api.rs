@@ -6,18 +6,20 @@ use std::sync::{Arc, Mutex};
 use super::client::field;
 use super::{Raw, listen};
 
-/// An API that tells the credentials `user:password` and some rules.
+/// An API that tells the credentials and some rules.
 pub struct Api {
     address: SocketAddr,
     rules: Arc<Mutex<Vec<String>>>,
 }
 
 impl Api {
-    pub async fn start(rules: &[String]) -> Self {
+    pub async fn start(rules: &[String], (username, password): &(String, String)) -> Self {
         let rules = Arc::new(Mutex::new(rules.to_vec()));
         let told = Arc::clone(&rules);
+        let credentials = (username.clone(), password.clone());
         let address = listen(move |stream| {
             let told = Arc::clone(&told);
+            let (username, password) = credentials.clone();
             async move {
                 let mut connection = Raw::new(stream);
                 let head = connection.head().await;
@@ -29,8 +31,8 @@ impl Api {
                     }
                 }
                 let body = serde_json::json!({ "data": {
-                    "proxy_username": "user",
-                    "proxy_password": "password",
+                    "proxy_username": username,
+                    "proxy_password": password,
                     "rules": *told.lock().unwrap(),
                 }})
                 .to_string();

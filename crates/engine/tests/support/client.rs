@@ -50,6 +50,11 @@ impl Raw {
         SockRef::from(&self.stream).set_linger(Some(Duration::ZERO)).unwrap();
     }
 
+    /// Waits until something comes: bytes, or the end. Whether it is bytes.
+    pub async fn is_spoken_to(&mut self) -> bool {
+        !self.buffer.is_empty() || matches!(self.stream.peek(&mut [0]).await, Ok(1))
+    }
+
     /// Reads a head: everything up to an empty line, which is left out.
     pub async fn head(&mut self) -> String {
         let end = self.until(b"\r\n\r\n").await;
@@ -65,6 +70,14 @@ impl Raw {
         self.buffer.drain(..length).collect()
     }
 
+    /// The next bytes as they come, at least one; none at the end of the connection.
+    pub async fn some(&mut self) -> Vec<u8> {
+        if self.buffer.is_empty() {
+            self.fill().await;
+        }
+        std::mem::take(&mut self.buffer)
+    }
+
     /// Reads to the end of the connection.
     pub async fn rest(&mut self) -> Vec<u8> {
         while self.fill().await > 0 {}
@@ -76,14 +89,14 @@ impl Raw {
         self.buffer.is_empty() && self.fill().await == 0
     }
 
-    /// The error that the connection ends with.
-    pub async fn error(&mut self) -> std::io::ErrorKind {
+    /// The error that the connection ends with; none where it ends regularly.
+    pub async fn error(&mut self) -> Option<std::io::ErrorKind> {
         let mut scrap = [0; 4096];
         loop {
-            match soon("an error", self.stream.read(&mut scrap)).await {
-                Ok(0) => panic!("the connection ended regularly"),
+            match soon("the end", self.stream.read(&mut scrap)).await {
+                Ok(0) => return None,
                 Ok(_) => {}
-                Err(error) => return error.kind(),
+                Err(error) => return Some(error.kind()),
             }
         }
     }
@@ -107,16 +120,25 @@ impl Raw {
         response
     }
 
+    /// Reads one chunk, which is empty for the last one.
+    pub async fn chunk(&mut self) -> Vec<u8> {
+        let size = usize::from_str_radix(&self.line().await, 16).unwrap();
+        let data = self.bytes(size).await;
+        if size > 0 {
+            assert_eq!(self.line().await, "");
+        }
+        data
+    }
+
     /// Reads a chunked body and its trailers.
     pub async fn chunks(&mut self) -> (Vec<u8>, String) {
         let mut body = Vec::new();
         loop {
-            let size = usize::from_str_radix(&self.line().await, 16).unwrap();
-            if size == 0 {
+            let chunk = self.chunk().await;
+            if chunk.is_empty() {
                 break;
             }
-            body.extend(self.bytes(size).await);
-            assert_eq!(self.line().await, "");
+            body.extend(chunk);
         }
         let mut trailers = String::new();
         loop {
@@ -145,6 +167,7 @@ impl Raw {
     }
 
     async fn fill(&mut self) -> usize {
+        self.buffer.reserve(READ_SIZE);
         soon("bytes", self.stream.read_buf(&mut self.buffer)).await.unwrap()
     }
 }
@@ -172,3 +195,5 @@ pub fn field<'h>(head: &'h str, name: &str) -> Option<&'h str> {
         written.eq_ignore_ascii_case(name).then(|| value.trim())
     })
 }
+
+const READ_SIZE: usize = 16 * 1024;

@@ -41,6 +41,11 @@ impl Gateway {
         .await
     }
 
+    /// A gateway that is already there: played by the test, or an origin, which serves absolute-form requests as well.
+    pub fn at(address: SocketAddr) -> Self {
+        Self { address, heads: Arc::default() }
+    }
+
     /// Serves each request, of which the head has been read, with the function.
     pub async fn serving<F, T>(serve: F) -> Self
     where
@@ -53,6 +58,10 @@ impl Gateway {
             let (log, serve) = (Arc::clone(&log), serve.clone());
             async move {
                 let mut connection = Raw::new(stream);
+                // It may have been made just in case.
+                if !connection.is_spoken_to().await {
+                    return;
+                }
                 let head = connection.head().await;
                 log.lock().unwrap().push(head.clone());
                 serve(connection, head).await;

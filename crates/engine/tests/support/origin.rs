@@ -1,16 +1,27 @@
 //! Origins.
 
-use std::future::Future;
-use std::net::SocketAddr;
+use std::future::{Future, poll_fn};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
 
-use super::{Raw, listen};
+use tokio::io::ReadBuf;
+use tokio::net::{TcpListener, TcpStream};
+
+use super::{Raw, listen, soon};
 
 /// An origin that answers every request, and remembers what it got.
 pub struct Origin {
     pub address: SocketAddr,
     heads: Arc<Mutex<Vec<String>>>,
     connections: Arc<Mutex<usize>>,
+}
+
+/// The other side of the proxy, an origin or the gateway, played by the test itself.
+pub struct Peer {
+    pub address: SocketAddr,
+    listener: TcpListener,
+    silent: Mutex<Vec<TcpStream>>,
 }
 
 /// An origin whose connections are served by the function.
@@ -29,14 +40,13 @@ impl Origin {
         let connections = Arc::new(Mutex::new(0));
         let (log, count) = (Arc::clone(&heads), Arc::clone(&connections));
         let address = listen(move |stream| {
-            let log = Arc::clone(&log);
-            *count.lock().unwrap() += 1;
+            let (log, count) = (Arc::clone(&log), Arc::clone(&count));
             async move {
                 let mut connection = Raw::new(stream);
-                while connection.stream.readable().await.is_ok() {
-                    let mut byte = [0];
-                    if !matches!(connection.stream.peek(&mut byte).await, Ok(1)) {
-                        return;
+                let mut is_used = false;
+                while connection.is_spoken_to().await {
+                    if !std::mem::replace(&mut is_used, true) {
+                        *count.lock().unwrap() += 1;
                     }
                     let head = connection.head().await;
                     let body: &[u8] = if head.starts_with("HEAD ") { b"" } else { b"ok" };
@@ -54,8 +64,57 @@ impl Origin {
         self.heads.lock().unwrap().clone()
     }
 
-    /// How many connections were made so far.
+    /// How many connections were used so far.
     pub fn connections(&self) -> usize {
         *self.connections.lock().unwrap()
+    }
+}
+
+impl Peer {
+    pub async fn start() -> Self {
+        Self::at((Ipv4Addr::LOCALHOST, 0).into()).await
+    }
+
+    pub async fn at(address: SocketAddr) -> Self {
+        let listener = TcpListener::bind(address).await.unwrap();
+        Self { address: listener.local_addr().unwrap(), listener, silent: Mutex::default() }
+    }
+
+    /// The next connection.
+    pub async fn accept(&self) -> Raw {
+        Raw::new(soon("a connection", self.listener.accept()).await.unwrap().0)
+    }
+
+    /// The next connection on which something is asked. The proxy may make connections to the gateway before it needs them;
+    /// they wait here.
+    pub async fn asked(&self) -> Raw {
+        Raw::new(soon("a request", poll_fn(|cx| self.poll_asked(cx))).await)
+    }
+
+    /// Waits until a connection stands on which nothing is asked.
+    pub async fn warm(&self) {
+        let is_warm = |stream: &TcpStream, cx: &mut Context<'_>| {
+            let mut byte = [0];
+            stream.poll_peek(cx, &mut ReadBuf::new(&mut byte)).is_pending()
+        };
+        let warm = poll_fn(|cx| match self.poll_asked(cx) {
+            Poll::Pending if self.silent.lock().unwrap().iter().any(|stream| is_warm(stream, cx)) => Poll::Ready(()),
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(_) => panic!("something is asked"),
+        });
+        soon("a connection made in advance", warm).await;
+    }
+
+    fn poll_asked(&self, cx: &mut Context<'_>) -> Poll<TcpStream> {
+        let mut silent = self.silent.lock().unwrap();
+        while let Poll::Ready(accepted) = self.listener.poll_accept(cx) {
+            silent.push(accepted.unwrap().0);
+        }
+        let asked = silent.iter().position(|stream| {
+            let mut byte = [0];
+            let peeked = stream.poll_peek(cx, &mut ReadBuf::new(&mut byte));
+            matches!(peeked, Poll::Ready(Ok(length)) if length > 0)
+        });
+        asked.map_or(Poll::Pending, |at| Poll::Ready(silent.remove(at)))
     }
 }

@@ -32,7 +32,10 @@ pub(super) async fn serve(proxy: &Proxy, down: &mut Downstream, mut request: Req
     // A kept connection may be closed by its other side at any moment. What cannot be sent twice takes one only if it was
     // used just now.
     let freshness = if request.is_repeatable { Duration::MAX } else { MAX_AGE_FOR_UNREPEATABLE };
-    let kept = proxy.pool.take(&key, freshness);
+    let mut kept = proxy.pool.take(&key, freshness);
+    if kept.is_none() && request.route == Route::Gateway && request.is_repeatable {
+        kept = proxy.connector.take_warm().map(UpstreamConnection::used);
+    }
     if let Some(up) = kept {
         let head = if request.is_repeatable { request.head.clone() } else { std::mem::take(&mut request.head) };
         match Exchange::new(down, up, head, &request).run(proxy, &request, &key).await {
@@ -82,8 +85,9 @@ enum Fault {
     Upstream(Failure),
     /// The client broke the framing of its body; nothing of a response was written yet.
     BadBody,
-    /// A response was begun and cannot be finished. `UntilClose` leaves no way to see that but a reset.
-    Broken(Framing),
+    /// A response was begun and cannot be finished. Where the end of its body is that of the connection, a reset is the only
+    /// way to tell.
+    Broken { ends_with_connection: bool },
     /// The client has gone.
     Gone,
 }
@@ -94,9 +98,9 @@ async fn conclude(proxy: &Proxy, down: &mut Downstream, request: &Request, fault
         Fault::Stale => blame(request.route, Failure::NoResponse),
         Fault::Upstream(failure) => blame(request.route, failure),
         Fault::BadBody => Failure::Malformed("The body of the request is not framed as its head says"),
-        Fault::Broken(framing) => {
+        Fault::Broken { ends_with_connection } => {
             debug!(host = request.target.host.as_str(), "response broken off");
-            if framing == Framing::UntilClose {
+            if ends_with_connection {
                 // Where that cannot be set any more, the connection is dead already.
                 let _ = SockRef::from(&down.stream).set_linger(Some(Duration::ZERO));
                 return Next::Abandon;
@@ -168,8 +172,10 @@ impl<'d> Exchange<'d> {
         let keeps_chunks = request.version == Version::Http11;
         let mut receiving = Transfer::new(response.head, response.framing, keeps_chunks);
         self.receive(&mut receiving).await.map_err(|fault| match fault {
-            Fault::Gone => Fault::Gone,
-            _ => Fault::Broken(response.framing),
+            Fault::Upstream(_) | Fault::BadBody if receiving.is_begun() => {
+                Fault::Broken { ends_with_connection: response.ends_with_connection }
+            }
+            fault => fault,
         })?;
         let is_sent = matches!(self.sending, Sending::Done);
         if is_sent && response.is_reusable && self.up.buffer.is_empty() {

@@ -17,7 +17,7 @@ use bytes::{Buf as _, BytesMut};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
-use tracing::debug;
+use tracing::{debug, trace};
 
 use self::request::{Action, Request};
 use super::error::Failure;
@@ -90,7 +90,7 @@ fn start_relay(proxy: &Proxy, down: Downstream, up: Upstream, early_down: BytesM
     let Downstream { stream, buffer: early_up, .. } = down;
     proxy.shutdown.spawn(async move {
         let moved = relay::run(stream, up, early_up, early_down).await;
-        debug!(sent = moved.up, received = moved.down, "relay ended");
+        trace!(sent = moved.up, received = moved.down, "relay ended");
     });
 }
 
@@ -164,8 +164,12 @@ impl Downstream {
     }
 
     /// Answers a request that cannot be served, and ends the connection: what follows on it cannot be trusted.
-    async fn refuse(mut self, failure: Failure) {
+    async fn refuse(self, failure: Failure) {
         debug!(code = failure.code(), "request refused");
+        self.answer_and_close(failure).await;
+    }
+
+    async fn answer_and_close(mut self, failure: Failure) {
         if self.answer(&failure.response(true, false)).await {
             self.close().await;
         }

@@ -15,6 +15,8 @@ pub(super) struct Response {
     pub(super) framing: Framing,
     /// Whether the client's connection can be used again, as far as the response goes.
     pub(super) is_persistent: bool,
+    /// Whether the end of the client's connection is that of the body.
+    pub(super) ends_with_connection: bool,
     /// Whether the upstream connection can be used again, as far as the response goes.
     pub(super) is_reusable: bool,
 }
@@ -40,14 +42,11 @@ impl Response {
         let framing = if request.is_head { Framing::Empty } else { framing };
         // Chunks are unknown to HTTP/1.0: the end of the connection has to do.
         let is_dechunked = framing == Framing::Chunked && request.version == Version::Http10;
-        let is_persistent = may_persist
-            && request.is_persistent
-            && framing != Framing::UntilClose
-            && !is_dechunked
-            && head.status != 101;
+        let ends_with_connection = framing == Framing::UntilClose || is_dechunked;
+        let is_persistent = may_persist && request.is_persistent && !ends_with_connection && head.status != 101;
         let is_reusable = is_reusable(&head) && framing != Framing::UntilClose && head.status != 101;
         let head_out = write_head(&head, framing, request, is_persistent, is_dechunked);
-        Ok(Self { status: head.status, head: head_out, framing, is_persistent, is_reusable })
+        Ok(Self { status: head.status, head: head_out, framing, is_persistent, ends_with_connection, is_reusable })
     }
 }
 

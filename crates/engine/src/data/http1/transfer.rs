@@ -19,6 +19,8 @@ pub(crate) struct Transfer {
     /// Whether the data leaves in chunks.
     is_chunked_out: bool,
     is_source_done: bool,
+    /// Whether anything of the message was written.
+    is_begun: bool,
     segment: Segment,
     /// How much to ask for at once.
     read_size: usize,
@@ -69,9 +71,15 @@ impl Transfer {
             is_source_done: matches!(source, Source::Length(0)),
             is_chunked_out: keeps_chunks && framing == Framing::Chunked,
             source,
+            is_begun: false,
             segment: Segment { lead: head, ..Segment::default() },
             read_size: FIRST_READ,
         }
+    }
+
+    /// Whether the receiving side has seen anything of the message.
+    pub(crate) fn is_begun(&self) -> bool {
+        self.is_begun
     }
 
     /// Carries on until the whole message is written. `buffer` holds what was read from `from` already.
@@ -90,11 +98,19 @@ impl Transfer {
             if self.segment.consumed == 0 && !self.is_source_done && !buffer.is_empty() {
                 self.take(buffer)?;
             }
+            self.is_begun |= !self.segment.is_empty();
             ready!(self.segment.poll_write(cx, to.as_mut(), buffer)).map_err(|_| TransferError::Write)?;
             if self.is_source_done {
                 return to.poll_flush(cx).map_err(|_| TransferError::Write);
             }
-            match ready!(poll_fill(cx, from.as_mut(), buffer, self.read_size)).map_err(|_| TransferError::Read)? {
+            let Poll::Ready(filled) = poll_fill(cx, from.as_mut(), buffer, self.read_size) else {
+                // A TLS stream may hold bytes back until it is told to send them.
+                return match to.poll_flush(cx) {
+                    Poll::Ready(Err(_)) => Poll::Ready(Err(TransferError::Write)),
+                    _ => Poll::Pending,
+                };
+            };
+            match filled.map_err(|_| TransferError::Read)? {
                 0 if matches!(self.source, Source::UntilClose) => self.is_source_done = true,
                 0 => return Poll::Ready(Err(TransferError::Truncated)),
                 _ if buffer.len() == buffer.capacity() => self.read_size = BULK_READ,
@@ -128,6 +144,10 @@ impl Transfer {
 }
 
 impl Segment {
+    fn is_empty(&self) -> bool {
+        self.lead.is_empty() && self.data == 0 && self.tail.is_empty()
+    }
+
     /// Puts the data in a chunk, and the last chunk with the trailers behind it if the body ends here.
     fn frame_as_chunk(&mut self, trailers: Option<&[u8]>) -> Result<(), TransferError> {
         if self.data > 0 {

@@ -13,7 +13,7 @@ use tokio::time::sleep;
 use super::DialError;
 
 /// Connects to the first address that answers. Each next one is tried when the last has failed, or has not answered for a
-/// quarter of a second. Ends with the last failure if none answers.
+/// quarter of a second. If none answers, it ends with the failure that says most.
 pub(super) async fn first_to_answer(addresses: &[SocketAddr]) -> Result<TcpStream, DialError> {
     let mut waiting = addresses.iter();
     let mut attempts = FuturesUnordered::new();
@@ -32,7 +32,8 @@ pub(super) async fn first_to_answer(addresses: &[SocketAddr]) -> Result<TcpStrea
         };
         match outcome {
             Some(Ok(stream)) => return Ok(stream),
-            Some(Err(error)) => failure = error,
+            Some(Err(error)) if error.says_more_than(failure) => failure = error,
+            Some(Err(_)) => {}
             None => return Err(failure),
         }
     }
@@ -51,6 +52,17 @@ fn prepare(stream: &TcpStream) -> io::Result<()> {
 }
 
 impl DialError {
+    /// Whether this comes nearer to the host: an answer of its own says more than silence, and that more than no way to it.
+    fn says_more_than(self, other: Self) -> bool {
+        let rank = |error| match error {
+            Self::Refused | Self::Reset | Self::NoDescriptors => 3,
+            Self::TimedOut => 2,
+            Self::Unreachable => 1,
+            Self::NameNotFound | Self::Loop | Self::Tls => 0,
+        };
+        rank(self) > rank(other)
+    }
+
     fn of(error: &io::Error) -> Self {
         use io::ErrorKind as Kind;
         match error.kind() {

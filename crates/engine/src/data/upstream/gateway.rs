@@ -18,8 +18,8 @@ use crate::tls::TlsRoots;
 
 /// Where the gateway is and how to speak to it.
 pub(crate) struct Gateway {
-    pub(crate) host: Host,
-    pub(crate) port: u16,
+    host: Host,
+    port: u16,
     tls: Option<(TlsConnector, ServerName<'static>)>,
 }
 
@@ -48,7 +48,7 @@ impl Gateway {
     }
 
     /// Makes the connection a TLS one, if that is how this gateway is spoken to.
-    pub(super) async fn secure(&self, stream: TcpStream) -> Result<Upstream, DialError> {
+    async fn secure(&self, stream: TcpStream) -> Result<Upstream, DialError> {
         let Some((connector, name)) = &self.tls else { return Ok(Upstream::Tcp(stream)) };
         let stream = connector.connect(name.clone(), stream).await.map_err(|_| DialError::Tls)?;
         Ok(Upstream::Tls(Box::new(stream)))
@@ -56,20 +56,57 @@ impl Gateway {
 }
 
 impl Connector {
+    /// Makes a new connection to the gateway, ready for absolute-form requests.
+    pub(crate) async fn connect_gateway(&self) -> Result<Upstream, ConnectError> {
+        timeout(self.timeout, self.dial_gateway())
+            .await
+            .unwrap_or(Err(DialError::TimedOut))
+            .map_err(ConnectError::Gateway)
+    }
+
     /// Connects to an origin through the gateway. Returns the stream, and what the origin has said already.
     pub(crate) async fn connect_through_gateway(
-        &self,
+        self: &Arc<Self>,
         host: &Host,
         port: u16,
         credentials: &Credentials,
     ) -> Result<(Upstream, BytesMut), ConnectError> {
+        let authority = format!("{host}:{port}");
         let connect = async {
+            if let Some(mut stream) = self.take_warm() {
+                match ask(&mut stream, &authority, credentials).await {
+                    // It was closed a moment ago: nobody has read the request.
+                    Err(GatewayError::Closed) => {}
+                    answer => return answer.map(|early| (stream, early)).map_err(ConnectError::Refusal),
+                }
+            }
             let mut stream = self.dial_gateway().await.map_err(ConnectError::Gateway)?;
-            let early =
-                ask(&mut stream, &format!("{host}:{port}"), credentials).await.map_err(ConnectError::Refusal)?;
+            let early = ask(&mut stream, &authority, credentials).await.map_err(ConnectError::Refusal)?;
             Ok((stream, early))
         };
         timeout(self.timeout, connect).await.unwrap_or(Err(ConnectError::Gateway(DialError::TimedOut)))
+    }
+
+    /// A connection to the gateway that stands already, if there is one. Makes others to follow it, as demand has it.
+    pub(crate) fn take_warm(self: &Arc<Self>) -> Option<Upstream> {
+        let taken = self.warm.take();
+        for _ in 0..self.warm.begin_dials() {
+            let connector = Arc::clone(self);
+            self.shutdown.spawn(async move {
+                let dial = timeout(connector.timeout, connector.dial_gateway());
+                let dialled = tokio::select! {
+                    dialled = dial => dialled.ok().and_then(Result::ok),
+                    () = connector.shutdown.draining() => None,
+                };
+                connector.warm.end_dial(dialled);
+            });
+        }
+        taken
+    }
+
+    async fn dial_gateway(&self) -> Result<Upstream, DialError> {
+        let stream = self.dial(&self.gateway.host, self.gateway.port).await?;
+        self.gateway.secure(stream).await
     }
 }
 

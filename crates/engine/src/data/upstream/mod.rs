@@ -2,9 +2,11 @@
 
 mod dial;
 mod gateway;
+mod names;
 mod pool;
 mod resolve;
 mod stream;
+mod warm;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -13,24 +15,39 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-pub use resolve::{Resolve, SystemResolver};
+pub use resolve::{Resolution, Resolve, Resolved, SystemResolver};
 
 pub(crate) use dial::is_out_of_descriptors;
 pub(crate) use gateway::{Gateway, GatewayError};
 pub(crate) use pool::{Pool, PoolKey};
 pub(crate) use stream::{Upstream, UpstreamConnection};
 
+use self::names::Names;
+use self::warm::Warm;
 use crate::policy::Host;
+use crate::shutdown::Shutdown;
 
 /// Opens upstream connections. One for each session.
 #[derive(Debug)]
 pub(crate) struct Connector {
+    names: Names,
+    gateway: Gateway,
+    warm: Warm,
+    /// Where we listen ourselves: no connection may lead there (invariant 4).
+    own_address: SocketAddr,
+    /// For the whole way: name look-up, TCP, TLS and the gateway's reply.
+    timeout: Duration,
+    shutdown: Shutdown,
+}
+
+/// What a connector is made with.
+#[derive(Debug)]
+pub(crate) struct ConnectorSettings {
     pub(crate) resolver: Arc<dyn Resolve>,
     pub(crate) gateway: Gateway,
-    /// Where we listen ourselves: no connection may lead there (invariant 4).
     pub(crate) own_address: SocketAddr,
-    /// For the whole way: name look-up, TCP, TLS and the gateway's reply.
     pub(crate) timeout: Duration,
+    pub(crate) shutdown: Shutdown,
 }
 
 /// Why there is no connection to a host.
@@ -66,6 +83,17 @@ pub(crate) enum ConnectError {
 }
 
 impl Connector {
+    pub(crate) fn new(settings: ConnectorSettings) -> Arc<Self> {
+        Arc::new(Self {
+            names: Names::new(settings.resolver),
+            gateway: settings.gateway,
+            warm: Warm::default(),
+            own_address: settings.own_address,
+            timeout: settings.timeout,
+            shutdown: settings.shutdown,
+        })
+    }
+
     /// Whether a target is our own listener by its spelling alone, whatever its route. Names that resolve to it are refused
     /// when they are dialled.
     pub(crate) fn would_loop(&self, host: &Host, port: u16) -> bool {
@@ -81,24 +109,13 @@ impl Connector {
         timeout(self.timeout, dial).await.unwrap_or(Err(DialError::TimedOut)).map_err(ConnectError::Origin)
     }
 
-    /// Connects to the gateway, ready for absolute-form requests.
-    pub(crate) async fn connect_gateway(&self) -> Result<Upstream, ConnectError> {
-        let dial = self.dial_gateway();
-        timeout(self.timeout, dial).await.unwrap_or(Err(DialError::TimedOut)).map_err(ConnectError::Gateway)
-    }
-
-    async fn dial_gateway(&self) -> Result<Upstream, DialError> {
-        let stream = self.dial(&self.gateway.host, self.gateway.port).await?;
-        self.gateway.secure(stream).await
-    }
-
     async fn dial(&self, host: &Host, port: u16) -> Result<TcpStream, DialError> {
-        let addresses = resolve::addresses(&*self.resolver, host).await?;
-        let addresses: Vec<SocketAddr> = addresses.into_iter().map(|ip| SocketAddr::new(ip, port)).collect();
+        let addresses = self.names.addresses(host).await?;
+        let addresses: Vec<SocketAddr> = addresses.iter().map(|ip| SocketAddr::new(*ip, port)).collect();
         if addresses.iter().any(|address| self.is_own(*address)) {
             return Err(DialError::Loop);
         }
-        dial::first_to_answer(&addresses).await
+        dial::first_to_answer(&addresses).await.inspect_err(|_| self.names.forget(host))
     }
 
     /// Whether a connection to the address would reach our own listener: systems take the unspecified address for

@@ -5,11 +5,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rustc_hash::FxHashMap;
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
 use super::UpstreamConnection;
 use crate::policy::Host;
-use crate::shutdown::Shutdown;
 
 /// What a kept connection may be used for.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -43,7 +42,7 @@ impl Pool {
     pub(crate) fn take(&self, key: &PoolKey, max_age: Duration) -> Option<UpstreamConnection> {
         let mut idle = self.idle();
         loop {
-            let kept = idle.by_key.get_mut(key)?.pop_back_if(|kept| kept.since.elapsed() <= max_age)?;
+            let mut kept = idle.by_key.get_mut(key)?.pop_back_if(|kept| kept.since.elapsed() <= max_age)?;
             idle.count -= 1;
             if kept.connection.is_quiet() {
                 return Some(kept.connection);
@@ -69,25 +68,19 @@ impl Pool {
         idle.count += 1;
     }
 
-    /// Closes connections that were idle for too long, or that the other side has closed. Runs until the drain, and sleeps
-    /// for long while there is nothing to do.
-    pub(crate) async fn sweep_until_drained(&self, shutdown: &Shutdown) {
-        loop {
-            tokio::select! {
-                () = shutdown.draining() => break,
-                () = sleep(SWEEP) => self.sweep(),
-            }
-        }
+    /// Closes every kept connection.
+    pub(crate) fn clear(&self) {
         *self.idle() = Idle::default();
     }
 
-    fn sweep(&self) {
+    /// Closes connections that were idle for too long, or that the other side has closed.
+    pub(crate) fn sweep(&self) {
         let mut idle = self.idle();
         if idle.count == 0 {
             return;
         }
         idle.by_key.retain(|_, same| {
-            same.retain(|kept| kept.since.elapsed() < IDLE && kept.connection.is_quiet());
+            same.retain_mut(|kept| kept.since.elapsed() < IDLE && kept.connection.is_quiet());
             !same.is_empty()
         });
         idle.count = idle.by_key.values().map(VecDeque::len).sum();
@@ -100,8 +93,6 @@ impl Pool {
 
 /// Below what most servers allow (nginx 75 s, Apache 5 s, Node.js 5 s), and long enough for a page to be read.
 const IDLE: Duration = Duration::from_secs(60);
-/// How often the pool is looked over.
-const SWEEP: Duration = Duration::from_secs(5);
 /// For one origin, or for the gateway.
 const MAX_IDLE_PER_KEY: usize = 256;
 /// For the whole session.

@@ -5,46 +5,58 @@ use std::future::Future;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
 
-use super::DialError;
 use crate::policy::Host;
 
 /// Looks up names. The engine asks only for names that go direct: the gateway looks up its own.
 pub trait Resolve: fmt::Debug + Send + Sync {
-    /// The addresses of a name, best first. Must not block the calling thread.
-    fn resolve<'a>(&'a self, name: &'a str) -> Pin<Box<dyn Future<Output = io::Result<Vec<IpAddr>>> + Send + 'a>>;
+    /// Looks up a name. Must not block the calling thread.
+    fn resolve<'a>(&'a self, name: &'a str) -> Resolution<'a>;
 }
 
-/// The operating system's resolver, on threads of its own: getaddrinfo blocks.
+/// A look-up under way.
+pub type Resolution<'a> = Pin<Box<dyn Future<Output = io::Result<Resolved>> + Send + 'a>>;
+
+/// What a look-up has found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resolved {
+    /// The addresses, best first.
+    pub addresses: Vec<IpAddr>,
+    /// How long they hold, where the resolver knows.
+    pub ttl: Option<Duration>,
+}
+
+impl From<Vec<IpAddr>> for Resolved {
+    fn from(addresses: Vec<IpAddr>) -> Self {
+        Self { addresses, ttl: None }
+    }
+}
+
+/// The operating system's resolver, on threads of its own: getaddrinfo blocks. It does not tell how long an answer holds.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemResolver;
 
 impl Resolve for SystemResolver {
-    fn resolve<'a>(&'a self, name: &'a str) -> Pin<Box<dyn Future<Output = io::Result<Vec<IpAddr>>> + Send + 'a>> {
+    fn resolve<'a>(&'a self, name: &'a str) -> Resolution<'a> {
         Box::pin(async move {
             let found = tokio::net::lookup_host((name, 0)).await?;
-            Ok(found.map(|address| address.ip()).collect())
+            Ok(found.map(|address| address.ip()).collect::<Vec<_>>().into())
         })
     }
 }
 
-/// The addresses to try, in order: families take turns (RFC 8305 §4).
-pub(super) async fn addresses(resolver: &dyn Resolve, host: &Host) -> Result<Vec<IpAddr>, DialError> {
-    if let Some(ip) = host.ip() {
-        return Ok(vec![ip]);
-    }
-    if host.is_localhost() {
-        return Ok(LOOPBACK.to_vec());
-    }
-    match resolver.resolve(host.as_str()).await {
-        Ok(found) if found.is_empty() => Err(DialError::NameNotFound),
-        Ok(found) => Ok(alternate_families(found)),
-        Err(_) => Err(DialError::NameNotFound),
+/// The addresses of a host that no resolver has to be asked for: an address, or this machine.
+pub(super) fn without_look_up(host: &Host) -> Option<Arc<[IpAddr]>> {
+    match host.ip() {
+        Some(ip) => Some([ip].into()),
+        None => host.is_localhost().then(|| LOOPBACK.into()),
     }
 }
 
 /// The resolver's order is kept within each family, and its first choice stays the first.
-fn alternate_families(addresses: Vec<IpAddr>) -> Vec<IpAddr> {
+pub(super) fn alternate_families(addresses: Vec<IpAddr>) -> Vec<IpAddr> {
     let first_is_ipv6 = addresses.first().is_some_and(IpAddr::is_ipv6);
     let (first, second): (Vec<_>, Vec<_>) =
         addresses.into_iter().partition(|address| address.is_ipv6() == first_is_ipv6);

@@ -2,7 +2,7 @@
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use bytes::BytesMut;
 use socket2::SockRef;
@@ -23,7 +23,7 @@ pub(crate) enum Upstream {
 pub(crate) struct UpstreamConnection {
     pub(crate) stream: Upstream,
     pub(crate) buffer: BytesMut,
-    /// Whether an exchange was made on it before.
+    /// Whether it stood before the request came.
     pub(crate) is_reused: bool,
 }
 
@@ -34,6 +34,14 @@ impl Upstream {
             Self::Tcp(stream) => stream,
             Self::Tls(stream) => stream.get_ref().0,
         }
+    }
+
+    /// Whether neither the end of the connection nor any byte of the other side waits to be read. What TLS says to itself,
+    /// such as tickets, does not count. Where this is false, the stream is good for nothing any more.
+    pub(crate) fn is_quiet(&mut self) -> bool {
+        let mut byte = [0];
+        let mut context = Context::from_waker(Waker::noop());
+        Pin::new(self).poll_read(&mut context, &mut ReadBuf::new(&mut byte)).is_pending()
     }
 
     /// Makes the connection end with a reset instead of a regular end.
@@ -48,11 +56,14 @@ impl UpstreamConnection {
         Self { stream, buffer: BytesMut::new(), is_reused: false }
     }
 
+    /// One that has stood for a while, and may have been closed meanwhile.
+    pub(crate) fn used(stream: Upstream) -> Self {
+        Self { is_reused: true, ..Self::new(stream) }
+    }
+
     /// Whether nothing has come since the last exchange: neither the end of the connection nor bytes nobody asked for.
-    pub(crate) fn is_quiet(&self) -> bool {
-        let mut byte = [0];
-        self.buffer.is_empty()
-            && matches!(self.stream.tcp().try_read(&mut byte), Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+    pub(crate) fn is_quiet(&mut self) -> bool {
+        self.buffer.is_empty() && self.stream.is_quiet()
     }
 }
 

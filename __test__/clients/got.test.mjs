@@ -1,6 +1,6 @@
 import got from 'got';
 import { describe } from 'vitest';
-import { testHttpClient } from '../support/http-contract.js';
+import { testHttpClient } from '../support/http-contract.mjs';
 
 describe('got with the agent of a session', () => {
   testHttpClient({

@@ -1,7 +1,7 @@
 import fetch from 'node-fetch';
 import { describe } from 'vitest';
-import { testHttpClient } from '../support/http-contract.js';
-import { trusting } from '../support/trust.js';
+import { testHttpClient } from '../support/http-contract.mjs';
+import { trusting } from '../support/trust.mjs';
 
 describe('node-fetch with the agent of a session', () => {
   testHttpClient({

@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect } from 'vitest';
-import * as aluvia from '../support/api-package.js';
-import { run } from '../support/api-process.js';
-import { test, thrownBy } from '../support/api-test.js';
+import * as support from '../support/api-package.mjs';
+import { run } from '../support/api-process.mjs';
+import { test, thrownBy } from '../support/api-test.mjs';
 
+const { startSandbox, ...aluvia } = support;
 const DECLARED = declaredNames('../../index.d.ts');
 
 test('require and import give the same classes', async () => {
@@ -52,12 +53,26 @@ test('loading the package does not load the addon, nor does a client that was re
   expect(stdout).toBe('0 0 1\n');
 });
 
-test('what index.d.ts declares is exported, and nothing else', () => {
-  const required = Object.keys(aluvia).filter((name) => name !== 'startSandbox');
+test('the package may be loaded twice', async ({ api }) => {
+  const script = `
+    const first = await newClient({ logLevel: 'silent' }).start();
+    for (const path of Object.keys(require.cache)) delete require.cache[path];
+    const again = require('@aluvia/aluvia-node');
+    const options = { token: 'x', apiBaseUrl: process.env.API, logLevel: 'silent' };
+    const second = await new again.AluviaClient(options).start();
+    console.log(again.AluviaClient === AluviaClient, first.port === second.port);
+    await first.stop();
+    await second.stop();`;
 
+  const { code, stdout, stderr } = await run(script, { api });
+
+  expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: 'false false\n', stderr: '' });
+});
+
+test('what index.d.ts declares is exported, and nothing else', () => {
   expect(DECLARED).toContain('AluviaClient');
-  expect(required.sort()).toEqual(DECLARED);
-  expect(required.filter((name) => typeof aluvia[name] !== 'function')).toEqual([]);
+  expect(Object.keys(aluvia).sort()).toEqual(DECLARED);
+  expect(Object.values(aluvia).filter((value) => typeof value !== 'function')).toEqual([]);
 });
 
 describe('the errors', () => {

@@ -2,8 +2,8 @@ import http from 'node:http';
 import net from 'node:net';
 import { text } from 'node:stream/consumers';
 import { test as base, expect, vi } from 'vitest';
-import { AluviaClient, startSandbox } from './api-package.js';
-import { ApiServer } from './api-server.js';
+import { AluviaClient, startSandbox } from './api-package.mjs';
+import { ApiServer } from './api-server.mjs';
 
 export const TOKEN = 'token-of-the-tests';
 
@@ -114,6 +114,13 @@ export function messages(records, level) {
   return records
     .filter((record) => level === undefined || record.level === level)
     .map(({ message }) => message);
+}
+
+/** What is said of each change of the configuration. */
+export function changes(records) {
+  return records
+    .filter(({ level, message }) => level === 'info' && message.startsWith('configuration changed'))
+    .map(({ message, fields }) => [message, ...Object.values(fields)].join(' '));
 }
 
 /** An error as the public API has it. */

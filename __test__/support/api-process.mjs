@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { until } from './api-test.js';
+import { until } from './api-test.mjs';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 /** A process that has not ended by then never will. */

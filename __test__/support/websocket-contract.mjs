@@ -1,9 +1,9 @@
 /** What every WebSocket client has to get from a session. */
 
 import { expect, onTestFinished, test } from 'vitest';
-import { ownBytes, summary } from './payload.js';
-import { across, gatewayLog } from './routes.js';
-import { BY_GATEWAY, setStage } from './stage.js';
+import { ownBytes, summary } from './payload.mjs';
+import { across, gatewayLog } from './routes.mjs';
+import { BY_GATEWAY, DIRECT, setStage } from './stage.mjs';
 
 /** Takes a 64-bit length on the wire, and more than one read. */
 const LARGE_MESSAGE = 1024 * 1024;
@@ -22,7 +22,7 @@ const LARGE_MESSAGE = 1024 * 1024;
 export function testWebSocketClient({ schemes = ['ws', 'wss'], form, open }) {
   async function given(options) {
     const stage = await setStage(options);
-    return { connect: open(stage), sandbox: stage.sandbox, sites: stage.sandbox.sites };
+    return { connect: open(stage), ...stage, sites: stage.sandbox.sites };
   }
 
   for (const { scheme, secure, way, name, via, gatewayProtocol } of across(schemes)) {
@@ -48,6 +48,17 @@ export function testWebSocketClient({ schemes = ['ws', 'wss'], form, open }) {
       );
     });
   }
+
+  // Sites can be reached without a proxy too: this shows that the direct ones above were not.
+  test.for(schemes)('reaches no site over %s once the session has stopped', async (scheme) => {
+    const { connect, session, sites } = await given();
+    await session.stop();
+
+    const talk = new Talk(connect(sites[DIRECT][scheme]));
+
+    await expect(talk.next()).rejects.toThrow('closed with 1006');
+    expect(sites[DIRECT].requests).toEqual([]);
+  });
 
   for (const scheme of schemes) {
     test(`reaches a name that only the gateway knows over ${scheme} with the rule *`, async () => {

@@ -2,8 +2,8 @@ import { once } from 'node:events';
 import net from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import WebSocket from 'ws';
-import { BY_GATEWAY, setStage } from '../support/stage.js';
-import { testWebSocketClient } from '../support/websocket-contract.js';
+import { BY_GATEWAY, setStage } from '../support/stage.mjs';
+import { testWebSocketClient } from '../support/websocket-contract.mjs';
 
 describe('ws with the agent of a session', () => {
   testWebSocketClient({
@@ -25,15 +25,15 @@ describe('ws that asks the proxy in absolute-form', () => {
   });
 });
 
-describe.each([
-  { how: 'with the agent', optionsFor: (session) => ({ agent: session.asNodeAgent() }) },
-  { how: 'in absolute-form', optionsFor: absoluteForm },
-])('ws $how', ({ optionsFor }) => {
-  test('is told that a name has no address', async () => {
-    const { session, sandbox } = await setStage();
-    const url = sandbox.sites[BY_GATEWAY].gatewayOnly.ws;
+describe('ws that is told no address', () => {
+  test.for([
+    ['the agent', ({ session }) => ({ agent: session.asNodeAgent() })],
+    ['absolute-form', ({ session }, url) => absoluteForm(session, url)],
+  ])('sees the reason with %s', async ([, optionsFor]) => {
+    const stage = await setStage({ rules: [] });
+    const url = stage.sandbox.sites[BY_GATEWAY].gatewayOnly.ws;
 
-    const socket = new WebSocket(url, optionsFor(session, url));
+    const socket = new WebSocket(url, optionsFor(stage, url));
     const [, response] = await once(socket, 'unexpected-response');
     onTestFinished(() => response.destroy());
 

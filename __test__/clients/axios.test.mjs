@@ -1,8 +1,8 @@
 import https from 'node:https';
 import axios from 'axios';
 import { describe } from 'vitest';
-import { testHttpClient } from '../support/http-contract.js';
-import { trusting } from '../support/trust.js';
+import { testHttpClient } from '../support/http-contract.mjs';
+import { trusting } from '../support/trust.mjs';
 
 describe('Axios with the agent of a session', () => {
   testHttpClient({

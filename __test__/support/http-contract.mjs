@@ -1,9 +1,9 @@
 /** What every HTTP client has to get from a session, whatever it is built on. */
 
 import { expect, onTestFinished, test } from 'vitest';
-import { bytesOfSite, LARGE, ownBytes, summary } from './payload.js';
-import { across, gatewayLog, isSecure } from './routes.js';
-import { BY_GATEWAY, DIRECT, setStage } from './stage.js';
+import { bytesOfSite, LARGE, ownBytes, summary } from './payload.mjs';
+import { across, gatewayLog, isSecure } from './routes.mjs';
+import { BY_GATEWAY, DIRECT, setStage } from './stage.mjs';
 
 /**
  * @typedef {object} HttpAnswer
@@ -33,7 +33,7 @@ export function testHttpClient({ httpForm, open, seesRefusedConnect = isDnsFailu
     const stage = await setStage(options);
     const client = await open(stage);
     onTestFinished(() => client.close?.());
-    return { client, sandbox: stage.sandbox, sites: stage.sandbox.sites };
+    return { client, ...stage, sites: stage.sandbox.sites };
   }
 
   for (const { scheme, secure, way, name, via, gatewayProtocol } of across(['http', 'https'])) {
@@ -80,21 +80,24 @@ export function testHttpClient({ httpForm, open, seesRefusedConnect = isDnsFailu
 
   test('sends each of many requests at once by its own route', async () => {
     const { client, sandbox, sites } = await given();
-    const requests = across(['http', 'https']).flatMap(({ scheme, secure, name: site, via }) =>
-      ['/slow/1', '/slow/20', '/slow/40'].map((path) => ({
-        url: sites[site][scheme] + path,
-        page: { site, path, via, secure },
-      })),
+    const paths = ['/slow/1', '/slow/20', '/slow/40'];
+    const requests = ['http', 'https'].flatMap((scheme) =>
+      [DIRECT, BY_GATEWAY].flatMap((name) =>
+        paths.map((path) => ({ name, path, url: sites[name][scheme] + path })),
+      ),
     );
 
     const answers = await Promise.all(requests.map(({ url }) => client.send(url)));
 
-    expect(answers.map(({ body }) => JSON.parse(body.toString()))).toMatchObject(
-      requests.map(({ page }) => page),
+    const pages = answers.map(({ body }) => JSON.parse(body.toString()));
+    expect(pages.map(({ site: name, path }) => ({ name, path }))).toMatchObject(
+      requests.map(({ name, path }) => ({ name, path })),
     );
-    expect(sites[DIRECT].requests.every(({ via }) => via === 'direct')).toBe(true);
-    expect(sites[BY_GATEWAY].requests.every(({ via }) => via === 'gateway')).toBe(true);
-    expect(sandbox.gateway.requests.every(({ host }) => host === BY_GATEWAY)).toBe(true);
+    expect(sites[DIRECT].requests.map(({ via }) => via)).toEqual(Array(6).fill('direct'));
+    expect(sites[BY_GATEWAY].requests.map(({ via }) => via)).toEqual(Array(6).fill('gateway'));
+    expect(new Set(sandbox.gateway.requests.map(({ host }) => host))).toEqual(
+      new Set([BY_GATEWAY]),
+    );
   });
 
   test('gets the error pages of sites as they are', async () => {
@@ -110,6 +113,18 @@ export function testHttpClient({ httpForm, open, seesRefusedConnect = isDnsFailu
     expect(answers.map(({ status, body }) => ({ status, body: body.toString() }))).toEqual(
       [403, 404, 500, 502].map((status) => ({ status, body: JSON.stringify({ status }) })),
     );
+  });
+
+  // Sites can be reached without a proxy too: this shows that the direct ones above were not.
+  test('reaches no site once the session has stopped', async () => {
+    const { client, session, sites } = await given();
+    await session.stop();
+
+    const sent = ['http', 'https'].map((scheme) => client.send(`${sites[DIRECT][scheme]}/`));
+
+    const outcomes = await Promise.allSettled(sent);
+    expect(outcomes.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+    expect(sites[DIRECT].requests).toEqual([]);
   });
 
   for (const scheme of ['http', 'https']) {

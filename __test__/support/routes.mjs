@@ -1,7 +1,7 @@
 /** The routes and the schemes, as tables for tests, and what the gateway's log has of each. */
 
 import { expect } from 'vitest';
-import { BY_GATEWAY, DIRECT } from './stage.js';
+import { BY_GATEWAY, DIRECT } from './stage.mjs';
 
 /** Each route, with the site that takes it and the gateway that it needs. */
 const ROUTES = [

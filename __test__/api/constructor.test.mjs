@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import net from 'node:net';
 import { describe, expect } from 'vitest';
 import {
   AluviaClient,
@@ -5,8 +7,8 @@ import {
   InvalidOptionError,
   MissingUserTokenError,
   startSandbox,
-} from '../support/api-package.js';
-import { firstFrame, isAluviaError, TOKEN, test, thrownBy } from '../support/api-test.js';
+} from '../support/api-package.mjs';
+import { firstFrame, isAluviaError, TOKEN, test, thrownBy } from '../support/api-test.mjs';
 
 const KEY = `-----BEGIN PRIVATE KEY-----\n${'A'.repeat(64)}\n-----END PRIVATE KEY-----\n`;
 const BROKEN = '-----BEGIN CERTIFICATE-----\nnot base64!\n-----END CERTIFICATE-----\n';
@@ -97,7 +99,7 @@ const REFUSED = [
     URL_WANTED,
     ['http://u:p@api.example', 'http://u@api.example', 'http://h/?x=1', 'http://h/#x'],
   ],
-  ['apiBaseUrl', /a string/, [5, true, {}, [], new URL('http://api.example'), Symbol('x')]],
+  ['apiBaseUrl', /a string/, [5, true, {}, [], Symbol('x')]],
   [
     'configPath',
     /a path such as '\/user'/,
@@ -133,7 +135,7 @@ const REFUSED = [
   ['ca', PEM_WANTED, ['', 'nonsense', BROKEN, HALF, KEY, [''], ['nonsense']]],
   ['ca', PEM_WANTED, [5, true, {}, [5], [null], [undefined], [[]], Buffer.from(BROKEN), new Set()]],
   ['logLevel', LEVELS, ['', 'INFO', 'warn', 'error', 5, {}, [], true, 'toString']],
-  ['logger', /a function/, ['console', true, 5, {}, console, []]],
+  ['logger', /a function/, ['console', true, 5, {}, { log() {} }, []]],
 ].flatMap(([option, wanted, values]) => values.map((value) => [option, value, wanted]));
 
 describe('an option', () => {
@@ -242,7 +244,7 @@ describe("the stack of the constructor's errors starts at the caller's line", ()
     const before = firstFrame(new Error('here'));
     const error = thrownBy(() => new AluviaClient(options));
 
-    expect(before.file).toBe('constructor.test.js');
+    expect(before.file).toBe('constructor.test.mjs');
     expect(firstFrame(error)).toEqual({ file: before.file, line: before.line + 1 });
     expect(error.stack).toContain(`${error.name}: ${error.message}`);
   });
@@ -257,7 +259,7 @@ describe("the stack of the constructor's errors starts at the caller's line", ()
 
     const error = thrownBy(() => new Shop());
 
-    expect(firstFrame(error)).toEqual({ file: 'constructor.test.js', line: line + 3 });
+    expect(firstFrame(error)).toEqual({ file: 'constructor.test.mjs', line: line + 3 });
   });
 });
 
@@ -289,4 +291,33 @@ describe('defaults', () => {
 
     expect(api.requests.map((request) => request.path)).toEqual(['/user']);
   });
+
+  test.for([
+    [undefined, 8080, 'CONNECT gateway.test:443'],
+    ['http', 8080, 'CONNECT gateway.test:443'],
+    // The first byte of a TLS handshake.
+    ['https', 8443, '\x16\x03'],
+  ])(
+    'the gateway is spoken to with %s on port %i',
+    async ([gatewayProtocol, port, first], { api, newClient, skip, onTestFinished }) => {
+      const gatewayHost = '127.0.0.77';
+      const gateway = net.createServer((socket) => socket.on('error', () => {}));
+      gateway.listen(port, gatewayHost);
+      const listening = await once(gateway, 'listening').catch(({ code }) => code);
+      if (typeof listening === 'string')
+        return skip(`${gatewayHost}:${port} cannot be had: ${listening}`);
+      onTestFinished(() => gateway.close());
+      api.account.rules = ['gateway.test'];
+      const session = await newClient({ gatewayProtocol, gatewayHost }).start();
+
+      const client = net.connect(session.port, session.host).on('error', () => {});
+      client.write('CONNECT gateway.test:443 HTTP/1.1\r\nHost: gateway.test:443\r\n\r\n');
+      const [socket] = await once(gateway, 'connection');
+      const [head] = await once(socket, 'data');
+
+      expect(head.toString('latin1').startsWith(first)).toBe(true);
+      socket.destroy();
+      client.destroy();
+    },
+  );
 });

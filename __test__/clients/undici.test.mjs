@@ -1,44 +1,36 @@
 import { ProxyAgent, request, fetch as undiciFetch, WebSocket } from 'undici';
 import { describe, expect } from 'vitest';
-import { testHttpClient } from '../support/http-contract.js';
-import { testWebSocketClient } from '../support/websocket-contract.js';
+import { testHttpClient } from '../support/http-contract.mjs';
+import { testWebSocketClient } from '../support/websocket-contract.mjs';
 
 const FORMS = [
   { how: 'that tunnels http', httpForm: 'connect', options: { proxyTunnel: true } },
   { how: 'that does not tunnel http', httpForm: 'absolute', options: { proxyTunnel: false } },
 ];
 
-describe.for(FORMS)('fetch of undici with a ProxyAgent $how', ({ httpForm, options }) => {
-  testHttpClient({
-    httpForm,
-    seesRefusedConnect: failsWithoutReason,
-    open: (stage) => fetching(undiciFetch, proxyAgent(stage, options)),
+for (const { how, httpForm, options } of FORMS) {
+  describe(`fetch of undici with a ProxyAgent ${how}`, () => {
+    testHttpClient({
+      httpForm,
+      seesRefusedConnect: failsWithoutReason,
+      open: (stage) => fetching(undiciFetch, proxyAgent(stage, options)),
+    });
   });
-});
+
+  describe(`request of undici with a ProxyAgent ${how}`, () => {
+    testHttpClient({
+      httpForm,
+      seesRefusedConnect: failsWithoutReason,
+      open: (stage) => requesting(proxyAgent(stage, options)),
+    });
+  });
+}
 
 describe('fetch of Node.js with a ProxyAgent', () => {
   testHttpClient({
     httpForm: 'connect',
     seesRefusedConnect: failsWithoutReason,
     open: (stage) => fetching(globalThis.fetch, proxyAgent(stage)),
-  });
-});
-
-describe.for(FORMS)('request of undici with a ProxyAgent $how', ({ httpForm, options }) => {
-  testHttpClient({
-    httpForm,
-    seesRefusedConnect: failsWithoutReason,
-    open(stage) {
-      const dispatcher = proxyAgent(stage, options);
-      return {
-        async send(url, { method, body } = {}) {
-          const response = await request(url, { dispatcher, method, body });
-          const { statusCode: status, statusText: reason } = response;
-          return { status, reason, body: Buffer.from(await response.body.arrayBuffer()) };
-        },
-        close: () => dispatcher.destroy(),
-      };
-    },
   });
 });
 
@@ -70,6 +62,18 @@ function fetching(fetch, dispatcher) {
       const response = await fetch(url, { dispatcher, method, body });
       const { status, statusText: reason } = response;
       return { status, reason, body: Buffer.from(await response.arrayBuffer()) };
+    },
+    close: () => dispatcher.destroy(),
+  };
+}
+
+/** @param {ProxyAgent} dispatcher */
+function requesting(dispatcher) {
+  return {
+    async send(url, { method, body } = {}) {
+      const response = await request(url, { dispatcher, method, body });
+      const { statusCode: status, statusText: reason } = response;
+      return { status, reason, body: Buffer.from(await response.body.arrayBuffer()) };
     },
     close: () => dispatcher.destroy(),
   };

@@ -4,7 +4,7 @@ import https from 'node:https';
 import { buffer } from 'node:stream/consumers';
 import tls from 'node:tls';
 import { describe } from 'vitest';
-import { testHttpClient } from '../support/http-contract.js';
+import { testHttpClient } from '../support/http-contract.mjs';
 
 describe('node:http and node:https with the agent of a session', () => {
   testHttpClient({

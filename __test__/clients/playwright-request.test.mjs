@@ -1,6 +1,6 @@
 import { request } from 'playwright-core';
-import { describe, expect } from 'vitest';
-import { testHttpClient } from '../support/http-contract.js';
+import { describe } from 'vitest';
+import { testHttpClient } from '../support/http-contract.mjs';
 
 describe('APIRequestContext of Playwright', () => {
   testHttpClient({
