@@ -4,10 +4,13 @@
 //! those that are left to end at once. A task sees the first, and is dropped by the second.
 
 use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use pin_project_lite::pin_project;
 use tokio::time::timeout;
-use tokio_util::sync::{CancellationToken, WaitForCancellationFuture};
+use tokio_util::sync::{CancellationToken, WaitForCancellationFuture, WaitForCancellationFutureOwned};
 use tokio_util::task::TaskTracker;
 use tracing::instrument::WithSubscriber as _;
 
@@ -26,14 +29,8 @@ impl Shutdown {
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        let cut = self.cut.clone();
-        self.tasks.spawn(
-            async move {
-                // Dropping the task drops its sockets; no task needs more than that.
-                cut.run_until_cancelled(task).await;
-            }
-            .with_current_subscriber(),
-        );
+        let cut = self.cut.clone().cancelled_owned();
+        self.tasks.spawn(Cuttable { task, cut }.with_current_subscriber());
     }
 
     /// Ends when the drain starts.
@@ -69,6 +66,27 @@ impl Shutdown {
         self.cut.cancel();
         self.tasks.wait().await;
         left
+    }
+}
+
+pin_project! {
+    /// A task that ends where it waits when the session is cut. Dropping it drops its sockets; no task needs more than that.
+    ///
+    /// It is written out because every task is one: an `async` block would hold its task twice.
+    struct Cuttable<F> {
+        #[pin]
+        task: F,
+        #[pin]
+        cut: WaitForCancellationFutureOwned,
+    }
+}
+
+impl<F: Future<Output = ()>> Future for Cuttable<F> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.project();
+        if this.cut.poll(cx).is_ready() { Poll::Ready(()) } else { this.task.poll(cx) }
     }
 }
 

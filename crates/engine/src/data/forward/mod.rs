@@ -17,12 +17,12 @@ use bytes::{Buf as _, BytesMut};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
-use tracing::{debug, trace};
+use tracing::debug;
 
 use self::request::{Action, Request};
 use super::error::Failure;
 use super::http1::{FIRST_READ, HeadScanner, MAX_HEAD, Scan, poll_fill};
-use super::relay;
+use super::relay::Relay;
 use super::server::Proxy;
 use super::upstream::{Upstream, UpstreamConnection};
 use super::watchdog::Watchdog;
@@ -88,10 +88,7 @@ pub(crate) async fn serve(proxy: Arc<Proxy>, stream: TcpStream) {
 /// Lets go of everything that HTTP needed: what stays is a small task that moves bytes.
 fn start_relay(proxy: &Proxy, down: Downstream, up: Upstream, early_down: BytesMut) {
     let Downstream { stream, buffer: early_up, .. } = down;
-    proxy.shutdown.spawn(async move {
-        let moved = relay::run(stream, up, early_up, early_down).await;
-        trace!(sent = moved.up, received = moved.down, "relay ended");
-    });
+    proxy.shutdown.spawn(Relay::new(stream, up, early_up, early_down));
 }
 
 impl Downstream {

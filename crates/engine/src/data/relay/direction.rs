@@ -67,7 +67,8 @@ pub(super) enum Broken {
 impl Direction {
     pub(super) fn new(early: BytesMut) -> Self {
         Self {
-            unwritten: early,
+            // An empty buffer may still have room, which nobody needs any more.
+            unwritten: if early.is_empty() { BytesMut::new() } else { early },
             state: State::Copying,
             moved: 0,
             bulk: 0,

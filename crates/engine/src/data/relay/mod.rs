@@ -8,55 +8,79 @@ mod direction;
 #[cfg(target_os = "linux")]
 mod splice;
 
-use std::future::{Future as _, poll_fn};
+use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::BytesMut;
 use socket2::SockRef;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep};
+use tracing::trace;
 
 use self::direction::{Broken, Direction};
 use super::upstream::Upstream;
 use super::watchdog::Watchdog;
 
-/// How many bytes went each way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Moved {
-    pub(crate) up: u64,
-    pub(crate) down: u64,
+/// A relay: a future that ends when both directions have ended, one side is reset, or nothing has moved for an hour.
+///
+/// It is written out because it is most of what an idle connect costs: an `async fn` would hold its arguments twice.
+#[derive(Debug)]
+pub(crate) struct Relay {
+    down: TcpStream,
+    up: Upstream,
+    to_up: Direction,
+    to_down: Direction,
+    watchdog: Watchdog,
+    half_closed: HalfClosed,
 }
 
-/// Relays until both directions have ended, one side is reset, or nothing has moved for an hour. The early bytes go first.
-pub(crate) async fn run(mut down: TcpStream, mut up: Upstream, early_up: BytesMut, early_down: BytesMut) -> Moved {
-    let mut to_up = Direction::new(early_up);
-    let mut to_down = Direction::new(early_down);
-    let mut watchdog = Watchdog::new(IDLE);
-    let mut half_closed = HalfClosed::default();
-    let is_regular_end = poll_fn(|cx| {
-        if watchdog.poll_idle(cx).is_ready() {
+impl Relay {
+    /// Begins with the bytes that either side has sent early.
+    pub(crate) fn new(down: TcpStream, up: Upstream, early_up: BytesMut, early_down: BytesMut) -> Self {
+        Self {
+            down,
+            up,
+            to_up: Direction::new(early_up),
+            to_down: Direction::new(early_down),
+            watchdog: Watchdog::new(IDLE),
+            half_closed: HalfClosed::default(),
+        }
+    }
+
+    /// Ready with whether the end is a regular one.
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        if self.watchdog.poll_idle(cx).is_ready() {
             return Poll::Ready(false);
         }
-        let sent = to_up.poll(cx, &mut down, &mut up);
-        let received = to_down.poll(cx, &mut up, &mut down);
+        let sent = self.to_up.poll(cx, &mut self.down, &mut self.up);
+        let received = self.to_down.poll(cx, &mut self.up, &mut self.down);
         match (sent, received) {
             (Poll::Ready(Ok(())), Poll::Ready(Ok(()))) => Poll::Ready(true),
             (Poll::Ready(Err(Broken::Reading)), _) | (_, Poll::Ready(Err(_))) => Poll::Ready(false),
             // The other side takes no more, but what it said before may still wait in its socket.
             (Poll::Ready(Err(Broken::Writing)), Poll::Ready(Ok(()))) => Poll::Ready(false),
             (Poll::Pending, Poll::Pending) => Poll::Pending,
-            _ => half_closed.poll_reset(cx, &down, up.tcp()).map(|()| false),
+            _ => self.half_closed.poll_reset(cx, &self.down, self.up.tcp()).map(|()| false),
         }
-    })
-    .await;
-    if !is_regular_end {
-        // Whoever is still there learns that this was no regular end. Where the option cannot be set, nobody is.
-        let _ = SockRef::from(&down).set_linger(Some(Duration::ZERO));
-        up.reset();
     }
-    Moved { up: to_up.moved(), down: to_down.moved() }
+}
+
+impl Future for Relay {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let relay = self.get_mut();
+        let is_regular_end = ready!(relay.poll_end(cx));
+        if !is_regular_end {
+            // Whoever is still there learns that this was no regular end. Where the option cannot be set, nobody is.
+            let _ = SockRef::from(&relay.down).set_linger(Some(Duration::ZERO));
+            relay.up.reset();
+        }
+        trace!(sent = relay.to_up.moved(), received = relay.to_down.moved(), is_regular_end, "relay ended");
+        Poll::Ready(())
+    }
 }
 
 /// Looks after a relay of which one direction has ended: a side whose end was read is not read any more, and nobody would
@@ -85,3 +109,12 @@ impl HalfClosed {
 const RESET_CHECK: Duration = Duration::from_secs(2);
 /// A relay in which nothing moves for this long has been forgotten: WebSockets ping more often, browsers close sooner.
 const IDLE: Duration = Duration::from_secs(3600);
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_idle_relay_is_small() {
+        assert!(size_of::<Relay>() <= 320, "{}", size_of::<Relay>());
+    }
+}
