@@ -30,6 +30,17 @@ export interface AluviaClientOptions {
   connectTimeoutMs?: number;
   /** What `stop()` waits for running exchanges before it cuts them. Default: 2000. */
   drainTimeoutMs?: number;
+  /**
+   * How long a connection may be silent before it is closed: between requests, in the middle of an exchange, or in a
+   * CONNECT. Default: ten minutes, in a CONNECT one hour.
+   */
+  idleTimeoutMs?: number;
+  /** Client connections at once; those above it wait in the listen queue, and none is dropped. Default: 16384. */
+  maxConnections?: number;
+  /** The largest head of a request, in bytes, from 1024 to 1 MiB. Default: 65536. */
+  maxHeaderSize?: number;
+  /** The most fields that a request may have, from 16 to 1024. Default: 256. */
+  maxHeadersCount?: number;
   /** Extra roots in PEM for connections to the API and to the gateway, beside the bundled ones and `NODE_EXTRA_CA_CERTS`. */
   ca?: string | string[];
   /** `silent` keeps errors only; `debug` adds a line for each request. Default: `info`. */

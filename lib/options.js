@@ -16,6 +16,10 @@ const TYPES = {
   localPort: 'number',
   connectTimeoutMs: 'number',
   drainTimeoutMs: 'number',
+  idleTimeoutMs: 'number',
+  maxConnections: 'number',
+  maxHeaderSize: 'number',
+  maxHeadersCount: 'number',
   logger: 'function',
 };
 

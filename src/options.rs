@@ -18,6 +18,10 @@ pub struct NativeOptions {
     pub local_port: Option<f64>,
     pub connect_timeout_ms: Option<f64>,
     pub drain_timeout_ms: Option<f64>,
+    pub max_connections: Option<f64>,
+    pub max_header_size: Option<f64>,
+    pub max_headers_count: Option<f64>,
+    pub idle_timeout_ms: Option<f64>,
     pub ca: Option<Vec<String>>,
 }
 
@@ -35,6 +39,10 @@ impl From<NativeOptions> for Options {
             local_port: native.local_port,
             connect_timeout_ms: native.connect_timeout_ms,
             drain_timeout_ms: native.drain_timeout_ms,
+            max_connections: native.max_connections,
+            max_header_size: native.max_header_size,
+            max_headers_count: native.max_headers_count,
+            idle_timeout_ms: native.idle_timeout_ms,
             ca: native.ca.unwrap_or_default(),
             extra_ca: extra_ca(),
         }

@@ -3,7 +3,9 @@
 //! [`Options`] is what a user wrote, all of it optional; [`Config`] is what the engine runs on, nothing missing. The names
 //! in errors are the public option names of the npm package.
 
+use std::borrow::Cow;
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use url::Url;
@@ -37,6 +39,14 @@ pub struct Options {
     pub connect_timeout_ms: Option<f64>,
     /// What stopping waits for running exchanges.
     pub drain_timeout_ms: Option<f64>,
+    /// Client connections at once; those above it wait in the listen queue.
+    pub max_connections: Option<f64>,
+    /// The largest head of a request, in bytes.
+    pub max_header_size: Option<f64>,
+    /// The most fields that a request may have.
+    pub max_headers_count: Option<f64>,
+    /// How long a connection may be silent.
+    pub idle_timeout_ms: Option<f64>,
     /// Extra roots in PEM, which have to be readable.
     pub ca: Vec<String>,
     /// The content of `NODE_EXTRA_CA_CERTS`: extra roots in PEM, as far as they are readable.
@@ -58,8 +68,42 @@ pub struct Config {
     pub connect_timeout: Duration,
     /// What stopping waits for running exchanges.
     pub drain_timeout: Duration,
+    /// What clients may ask of the proxy.
+    pub limits: Limits,
     /// Whom to trust on TLS connections of our own.
     pub roots: TlsRoots,
+}
+
+/// What clients may ask of the proxy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Connections at once; those above it wait in the listen queue.
+    pub connections: usize,
+    /// The largest head of a request, in bytes.
+    pub head_bytes: usize,
+    /// The most fields that a request may have.
+    pub fields: usize,
+    /// How long a connection may be silent between requests, or an exchange in its middle.
+    pub http_idle: Duration,
+    /// How long a connect may be silent.
+    pub relay_idle: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            // Each costs two file descriptors, of which a process rarely has more than some ten thousand.
+            connections: 16_384,
+            // Chromium takes 256 KiB, Node.js 16 KiB.
+            head_bytes: 64 * 1024,
+            // More than any browser sends.
+            fields: 256,
+            // Browsers keep idle connections for five minutes.
+            http_idle: Duration::from_secs(600),
+            // WebSockets ping more often, browsers close sooner.
+            relay_idle: Duration::from_secs(3600),
+        }
+    }
 }
 
 /// How to reach the API.
@@ -105,7 +149,7 @@ pub enum ConfigError {
         /// The public name of the option.
         option: &'static str,
         /// What it takes.
-        expected: &'static str,
+        expected: Cow<'static, str>,
         /// What it got, where that is fit to be shown.
         got: Option<String>,
     },
@@ -125,6 +169,7 @@ impl Options {
     /// # Errors
     /// A [`ConfigError`] that names the first option that is wrong, and what it takes.
     pub fn validate(self) -> Result<Config, ConfigError> {
+        let limits = self.limits()?;
         Ok(Config {
             api: ApiConfig {
                 token: token(self.token)?,
@@ -136,7 +181,20 @@ impl Options {
             local_port: self.local_port.map_or(Ok(0), |port| port_number("localPort", port, 0))?,
             connect_timeout: timeout("connectTimeoutMs", self.connect_timeout_ms, DEFAULT_CONNECT_TIMEOUT)?,
             drain_timeout: drain_timeout(self.drain_timeout_ms)?,
+            limits,
             roots: roots(&self.ca, self.extra_ca.as_deref())?,
+        })
+    }
+
+    fn limits(&self) -> Result<Limits, ConfigError> {
+        let default = Limits::default();
+        let idle = self.idle_timeout_ms.map(|ms| timeout("idleTimeoutMs", Some(ms), default.http_idle)).transpose()?;
+        Ok(Limits {
+            connections: count("maxConnections", self.max_connections, default.connections, 1..=1_000_000)?,
+            head_bytes: count("maxHeaderSize", self.max_header_size, default.head_bytes, 1024..=1024 * 1024)?,
+            fields: count("maxHeadersCount", self.max_headers_count, default.fields, 16..=1024)?,
+            http_idle: idle.unwrap_or(default.http_idle),
+            relay_idle: idle.unwrap_or(default.relay_idle),
         })
     }
 }
@@ -237,6 +295,22 @@ fn port_number(option: &'static str, port: f64, least: u16) -> Result<u16, Confi
     Ok(port as u16)
 }
 
+fn count(
+    option: &'static str,
+    value: Option<f64>,
+    default: usize,
+    range: RangeInclusive<usize>,
+) -> Result<usize, ConfigError> {
+    let Some(value) = value else { return Ok(default) };
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a cast of floats saturates")]
+    let whole = value as usize;
+    if value.fract() == 0.0 && value >= 0.0 && range.contains(&whole) {
+        return Ok(whole);
+    }
+    let expected = format!("a whole number from {} to {}", range.start(), range.end());
+    Err(invalid(option, expected, Some(value.to_string())))
+}
+
 fn roots(ca: &[String], extra_ca: Option<&[u8]>) -> Result<TlsRoots, ConfigError> {
     let mut roots = TlsRoots::bundled();
     for pem in ca {
@@ -250,8 +324,8 @@ fn roots(ca: &[String], extra_ca: Option<&[u8]>) -> Result<TlsRoots, ConfigError
     Ok(roots)
 }
 
-fn invalid(option: &'static str, expected: &'static str, got: Option<String>) -> ConfigError {
-    ConfigError::InvalidOption { option, expected, got }
+fn invalid(option: &'static str, expected: impl Into<Cow<'static, str>>, got: Option<String>) -> ConfigError {
+    ConfigError::InvalidOption { option, expected: expected.into(), got }
 }
 
 const DEFAULT_API_BASE_URL: &str = "https://api.aluvia.io/v1";
@@ -340,6 +414,12 @@ mod tests {
             ("localPort must be a whole number from 0 to 65535, not 65536", |o| o.local_port = Some(65536.0)),
             ("apiTimeoutMs must be", |o| o.api_timeout_ms = Some(0.0)),
             ("connectTimeoutMs must be", |o| o.connect_timeout_ms = Some(f64::INFINITY)),
+            ("maxConnections must be a whole number from 1 to 1000000, not 0", |o| o.max_connections = Some(0.0)),
+            ("maxHeaderSize must be", |o| o.max_header_size = Some(1023.0)),
+            ("maxHeaderSize must be", |o| o.max_header_size = Some(f64::NAN)),
+            ("maxHeadersCount must be", |o| o.max_headers_count = Some(16.5)),
+            ("maxHeadersCount must be", |o| o.max_headers_count = Some(1e300)),
+            ("idleTimeoutMs must be", |o| o.idle_timeout_ms = Some(0.0)),
             ("drainTimeoutMs must be", |o| o.drain_timeout_ms = Some(-1.0)),
             ("ca must be certificates in PEM", |o| o.ca = vec!["nonsense".to_owned()]),
         ];

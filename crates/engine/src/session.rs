@@ -91,6 +91,7 @@ impl Client {
             gateway: &config.gateway,
             roots: &config.roots,
             connect_timeout: config.connect_timeout,
+            limits: config.limits,
             shutdown: shutdown.clone(),
         };
         let address = Proxy::start(config.local_port, settings)

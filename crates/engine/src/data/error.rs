@@ -77,7 +77,7 @@ impl Failure {
                 431,
                 "ALUVIA_HEAD_TOO_LARGE",
                 "http_request_error",
-                "The head of the request is larger than 64 KiB, or has more than 256 fields",
+                "The head of the request is larger than `maxHeaderSize`, or has more fields than `maxHeadersCount`",
             ),
             Self::HeadTimedOut => {
                 (408, "ALUVIA_HEAD_TIMEOUT", "http_request_error", "The head of the request did not arrive in time")

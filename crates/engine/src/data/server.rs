@@ -6,12 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::sleep;
 use tracing::{debug, warn};
 
 use super::forward;
 use super::upstream::{Connector, ConnectorSettings, Gateway, Pool, Resolve, is_out_of_descriptors};
-use crate::config::GatewayConfig;
+use crate::config::{GatewayConfig, Limits};
 use crate::shutdown::Shutdown;
 use crate::snapshot::Reader;
 use crate::tls::TlsRoots;
@@ -23,6 +24,9 @@ pub(crate) struct Proxy {
     pub(super) connector: Arc<Connector>,
     pub(super) pool: Pool,
     pub(super) shutdown: Shutdown,
+    pub(super) limits: Limits,
+    /// One for each connection that may be taken.
+    permits: Arc<Semaphore>,
 }
 
 /// What a proxy is made with.
@@ -33,8 +37,12 @@ pub(crate) struct ProxySettings<'a> {
     pub(crate) gateway: &'a GatewayConfig,
     pub(crate) roots: &'a TlsRoots,
     pub(crate) connect_timeout: Duration,
+    pub(crate) limits: Limits,
     pub(crate) shutdown: Shutdown,
 }
+
+/// Held for as long as a client's connection lasts.
+pub(super) type Permit = OwnedSemaphorePermit;
 
 impl Proxy {
     /// Listens on the port of 127.0.0.1, or on a free one for 0, and serves until the drain. Returns the address.
@@ -53,6 +61,8 @@ impl Proxy {
             }),
             pool: Pool::default(),
             shutdown: settings.shutdown,
+            limits: settings.limits,
+            permits: Arc::new(Semaphore::new(settings.limits.connections)),
         });
         let sweeper = Arc::clone(&proxy);
         shutdown.spawn(async move { sweeper.sweep_until_drained().await });
@@ -77,14 +87,14 @@ impl Proxy {
     async fn accept_until_drained(self: Arc<Self>, listener: TcpListener) {
         let mut is_starved = false;
         loop {
-            let accepted = tokio::select! {
-                accepted = listener.accept() => accepted,
+            let (accepted, permit) = tokio::select! {
+                accepted = self.accept(&listener) => accepted,
                 () = self.shutdown.draining() => return,
             };
             match accepted {
-                Ok((stream, _)) => {
+                Ok(stream) => {
                     is_starved = false;
-                    self.take(stream);
+                    self.take(stream, permit);
                 }
                 Err(error) if is_out_of_descriptors(&error) => {
                     // Said once; the connections wait in the listen queue meanwhile.
@@ -99,12 +109,18 @@ impl Proxy {
         }
     }
 
-    fn take(self: &Arc<Self>, stream: TcpStream) {
+    /// Takes the next connection, as soon as there may be one more.
+    async fn accept(&self, listener: &TcpListener) -> (io::Result<TcpStream>, Permit) {
+        let permit = Arc::clone(&self.permits).acquire_owned().await.expect("the semaphore is never closed");
+        (listener.accept().await.map(|(stream, _)| stream), permit)
+    }
+
+    fn take(self: &Arc<Self>, stream: TcpStream, permit: Permit) {
         if let Err(error) = stream.set_nodelay(true) {
             debug!(%error, "client gone at once");
             return;
         }
-        self.shutdown.spawn(forward::serve(Arc::clone(self), stream));
+        self.shutdown.spawn(forward::serve(Arc::clone(self), stream, permit));
     }
 }
 

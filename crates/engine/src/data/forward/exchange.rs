@@ -19,7 +19,7 @@ use super::super::server::Proxy;
 use super::super::upstream::{ConnectError, DialError, GatewayError, PoolKey, Upstream, UpstreamConnection};
 use super::request::Request;
 use super::response::Response;
-use super::{Downstream, IDLE, Next, WRITE_TIMEOUT};
+use super::{Downstream, Next, WRITE_TIMEOUT};
 use crate::policy::Route;
 
 /// Serves a request whose head has been read. The upstream connection is one that is kept, or a new one.
@@ -157,7 +157,7 @@ impl<'d> Exchange<'d> {
     }
 
     async fn run(mut self, proxy: &Proxy, request: &Request, key: &PoolKey) -> Result<Next, Fault> {
-        self.down.watchdog.restart(IDLE);
+        self.down.watchdog.restart(proxy.limits.http_idle);
         let response = self.final_response(proxy, request).await?;
         debug!(
             host = request.target.host.as_str(),

@@ -21,9 +21,9 @@ use tracing::debug;
 
 use self::request::{Action, Request};
 use super::error::Failure;
-use super::http1::{FIRST_READ, HeadScanner, MAX_HEAD, Scan, poll_fill};
+use super::http1::{FIRST_READ, HeadScanner, Scan, poll_fill};
 use super::relay::Relay;
-use super::server::Proxy;
+use super::server::{Permit, Proxy};
 use super::upstream::{Upstream, UpstreamConnection};
 use super::watchdog::Watchdog;
 
@@ -34,6 +34,7 @@ pub(crate) struct Downstream {
     /// What was read, but not used yet.
     pub(crate) buffer: BytesMut,
     pub(crate) watchdog: Watchdog,
+    permit: Permit,
 }
 
 /// What becomes of a client's connection after a request.
@@ -50,8 +51,9 @@ enum Next {
 }
 
 /// Serves a client's connection to its end, or until a CONNECT takes it over.
-pub(crate) async fn serve(proxy: Arc<Proxy>, stream: TcpStream) {
-    let mut down = Downstream { stream, buffer: BytesMut::new(), watchdog: Watchdog::new(IDLE) };
+pub(crate) async fn serve(proxy: Arc<Proxy>, stream: TcpStream, permit: Permit) {
+    let watchdog = Watchdog::new(proxy.limits.http_idle);
+    let mut down = Downstream { stream, buffer: BytesMut::new(), watchdog, permit };
     loop {
         let length = match down.read_head(&proxy).await {
             Ok(Some(length)) => length,
@@ -62,7 +64,7 @@ pub(crate) async fn serve(proxy: Arc<Proxy>, stream: TcpStream) {
             }
         };
         let snapshot = proxy.snapshots.current();
-        let action = Request::read(&down.buffer[..length], &snapshot);
+        let action = Request::read(&down.buffer[..length], &snapshot, proxy.limits.fields);
         down.buffer.advance(length);
         let next = match action {
             Ok(Action::Connect(request)) => {
@@ -87,8 +89,8 @@ pub(crate) async fn serve(proxy: Arc<Proxy>, stream: TcpStream) {
 
 /// Lets go of everything that HTTP needed: what stays is a small task that moves bytes.
 fn start_relay(proxy: &Proxy, down: Downstream, up: Upstream, early_down: BytesMut) {
-    let Downstream { stream, buffer: early_up, .. } = down;
-    proxy.shutdown.spawn(Relay::new(stream, up, early_up, early_down));
+    let Downstream { stream, buffer: early_up, permit, .. } = down;
+    proxy.shutdown.spawn(Relay::new(stream, up, early_up, early_down, proxy.limits.relay_idle, permit));
 }
 
 impl Downstream {
@@ -98,6 +100,7 @@ impl Downstream {
         if self.buffer.is_empty() && !self.wait_for_request(proxy).await {
             return Ok(None);
         }
+        let limit = proxy.limits.head_bytes;
         let deadline = Instant::now() + HEAD_TIMEOUT;
         let mut scanner = HeadScanner::strict();
         let mut empty_lines = 0;
@@ -112,8 +115,8 @@ impl Downstream {
             }
             if !(self.buffer.is_empty() || self.buffer[..] == *b"\r") {
                 match scanner.scan(&self.buffer) {
-                    Scan::Whole(length) if length <= MAX_HEAD => return Ok(Some(length)),
-                    Scan::Partial if self.buffer.len() <= MAX_HEAD => {}
+                    Scan::Whole(length) if length <= limit => return Ok(Some(length)),
+                    Scan::Partial if self.buffer.len() <= limit => {}
                     Scan::Malformed => {
                         return Err(Failure::Malformed("A line of the head does not end in CR LF"));
                     }
@@ -136,8 +139,8 @@ impl Downstream {
         if self.buffer.capacity() > FIRST_READ {
             self.buffer = BytesMut::new();
         }
-        self.watchdog.restart(IDLE);
-        let Self { stream, buffer, watchdog } = self;
+        self.watchdog.restart(proxy.limits.http_idle);
+        let Self { stream, buffer, watchdog, .. } = self;
         let first_bytes = poll_fn(|cx| {
             if watchdog.poll_idle(cx).is_ready() {
                 return Poll::Ready(Ok(0));
@@ -193,8 +196,6 @@ impl Downstream {
     }
 }
 
-/// A client connection, or an exchange on it, may be silent for this long: browsers keep idle connections for five minutes.
-const IDLE: Duration = Duration::from_secs(600);
 /// For a head to arrive, from its first byte on.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
 /// For an answer of our own, which fits any socket buffer unless its reader has stopped.

@@ -46,9 +46,9 @@ pub(super) struct Request {
 
 impl Request {
     /// Reads a head whose lines end in CR LF, decides its route by the snapshot and writes the head that goes upstream.
-    pub(super) fn read(bytes: &[u8], snapshot: &Snapshot) -> Result<Action, Failure> {
+    pub(super) fn read(bytes: &[u8], snapshot: &Snapshot, max_fields: usize) -> Result<Action, Failure> {
         let mut storage = HeadStorage::new();
-        let head = RequestHead::parse(bytes, &mut storage).map_err(|error| match error {
+        let head = RequestHead::parse(bytes, &mut storage, max_fields).map_err(|error| match error {
             httparse::Error::TooManyHeaders => Failure::HeadTooLarge,
             httparse::Error::Version => Failure::Malformed("The version is neither HTTP/1.1 nor HTTP/1.0"),
             _ => Failure::Malformed("The head of the request is malformed"),

@@ -136,7 +136,7 @@ mod tests {
     fn request(fields: &str) -> Result<Framing, FramingError> {
         let head = format!("POST / HTTP/1.1\r\n{fields}\r\n");
         let mut storage = HeadStorage::new();
-        let head = RequestHead::parse(head.as_bytes(), &mut storage).unwrap();
+        let head = RequestHead::parse(head.as_bytes(), &mut storage, 16).unwrap();
         request_framing(head.version, head.fields())
     }
 

@@ -51,10 +51,14 @@ impl HeadStorage<'_> {
 }
 
 impl<'b, 's> RequestHead<'b, 's> {
-    /// Reads a whole head, whose lines end in CR LF.
-    pub(crate) fn parse(bytes: &'b [u8], storage: &'s mut HeadStorage<'b>) -> Result<Self, httparse::Error> {
+    /// Reads a whole head, whose lines end in CR LF, with no more than so many fields.
+    pub(crate) fn parse(
+        bytes: &'b [u8],
+        storage: &'s mut HeadStorage<'b>,
+        max_fields: usize,
+    ) -> Result<Self, httparse::Error> {
         let mut request = httparse::Request::new(&mut []);
-        request.parse_with_uninit_headers(bytes, &mut storage.fields)?;
+        request.parse_with_uninit_headers(bytes, &mut storage.fields[..max_fields.min(MAX_FIELDS)])?;
         let (Some(method), Some(target), Some(minor)) = (request.method, request.path, request.version) else {
             return Err(httparse::Error::Token);
         };
@@ -111,5 +115,5 @@ pub(crate) fn may_be_response(bytes: &[u8]) -> bool {
     bytes[..length] == START[..length]
 }
 
-/// More fields than any browser sends or takes; each costs 32 bytes of stack while a head is read.
-const MAX_FIELDS: usize = 256;
+/// More fields than anyone sends or takes; each costs 32 bytes of stack while a head is read.
+const MAX_FIELDS: usize = 1024;

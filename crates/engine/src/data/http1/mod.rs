@@ -17,5 +17,5 @@ pub(crate) use head::{Field, HeadStorage, RequestHead, ResponseHead, Version, ma
 pub(crate) use scan::{HeadScanner, Scan};
 pub(crate) use transfer::{FIRST_READ, Transfer, TransferError, poll_fill};
 
-/// The longest head, and the longest section of trailers: what Chromium takes is 256 KiB, what Node.js takes 16 KiB.
+/// The longest head of a response, and the longest section of trailers.
 pub(crate) const MAX_HEAD: usize = 64 * 1024;

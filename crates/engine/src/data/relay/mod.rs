@@ -20,10 +20,11 @@ use tokio::time::{Instant, Sleep, sleep};
 use tracing::trace;
 
 use self::direction::{Broken, Direction};
+use super::server::Permit;
 use super::upstream::Upstream;
 use super::watchdog::Watchdog;
 
-/// A relay: a future that ends when both directions have ended, one side is reset, or nothing has moved for an hour.
+/// A relay: a future that ends when both directions have ended, one side is reset, or nothing has moved for too long.
 ///
 /// It is written out because it is most of what an idle connect costs: an `async fn` would hold its arguments twice.
 #[derive(Debug)]
@@ -34,18 +35,28 @@ pub(crate) struct Relay {
     to_down: Direction,
     watchdog: Watchdog,
     half_closed: HalfClosed,
+    /// The client's place among the connections.
+    _permit: Permit,
 }
 
 impl Relay {
     /// Begins with the bytes that either side has sent early.
-    pub(crate) fn new(down: TcpStream, up: Upstream, early_up: BytesMut, early_down: BytesMut) -> Self {
+    pub(crate) fn new(
+        down: TcpStream,
+        up: Upstream,
+        early_up: BytesMut,
+        early_down: BytesMut,
+        idle: Duration,
+        permit: Permit,
+    ) -> Self {
         Self {
             down,
             up,
             to_up: Direction::new(early_up),
             to_down: Direction::new(early_down),
-            watchdog: Watchdog::new(IDLE),
+            watchdog: Watchdog::new(idle),
             half_closed: HalfClosed::default(),
+            _permit: permit,
         }
     }
 
@@ -107,8 +118,6 @@ impl HalfClosed {
 
 /// How often a half-closed relay is looked at. There are few of them, and they do not last.
 const RESET_CHECK: Duration = Duration::from_secs(2);
-/// A relay in which nothing moves for this long has been forgotten: WebSockets ping more often, browsers close sooner.
-const IDLE: Duration = Duration::from_secs(3600);
 #[cfg(test)]
 mod tests {
     use super::*;
