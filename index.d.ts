@@ -42,7 +42,7 @@ export interface AluviaClientOptions {
   /** The most fields that a request may have, from 16 to 1024. Default: 256. */
   maxHeadersCount?: number;
   /** Extra roots in PEM for connections to the API and to the gateway, beside the bundled ones and `NODE_EXTRA_CA_CERTS`. */
-  ca?: string | string[];
+  ca?: string | Buffer | Array<string | Buffer>;
   /** `silent` keeps errors only; `debug` adds a line for each request. Default: `info`. */
   logLevel?: 'silent' | 'info' | 'debug';
   /** Gets the log instead of the console. What it throws becomes one process warning. */
@@ -106,7 +106,8 @@ export class AluviaClient {
    *
    * @throws {InvalidOptionError} where the argument is no array of strings
    * @throws {InvalidUserTokenError} where the API answers 401 or 403; nothing has changed then
-   * @throws {ApiError} where the API refuses or cannot be reached; what was in force stays so
+   * @throws {ApiError} where the API refuses or cannot be reached; what was in force stays so. Where the API has accepted the
+   *   change but could not tell what is in force now, the next poll brings it
    */
   updateRules(rules: readonly string[]): Promise<void>;
 

@@ -11,7 +11,7 @@ const {
 } = require('./errors.js');
 const { guard, writeToConsole } = require('./log.js');
 const { native } = require('./native.js');
-const { checkString, checkStrings, checkTypes } = require('./options.js');
+const { checkString, checkStrings, checkTypes, unknownOptions } = require('./options.js');
 const { AluviaClientSession } = require('./session.js');
 
 /** @typedef {import('../binding.js').NativeFailure} NativeFailure */
@@ -55,9 +55,11 @@ class AluviaClient {
       ...rest
     } = showCaller(AluviaClient, () => checkTypes(options));
     const { NativeClient } = native();
-    this.#native = callNative(AluviaClient, () =>
-      NativeClient.create(rest, logLevel, guard(logger)),
-    );
+    const log = guard(logger);
+    this.#native = callNative(AluviaClient, () => NativeClient.create(rest, logLevel, log));
+    for (const name of logLevel === 'silent' ? [] : unknownOptions(options)) {
+      log({ level: 'warn', message: 'unknown option ignored', fields: [['option', name]] });
+    }
   }
 
   /** @param {{ signal?: AbortSignal | null } | null} [options] */

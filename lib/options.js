@@ -51,7 +51,7 @@ function checkTypes(options) {
     );
   }
   if (set.ca !== undefined) {
-    set.ca = [set.ca].flat();
+    set.ca = [set.ca].flat().map((pem) => (Buffer.isBuffer(pem) ? pem.toString() : pem));
     checkStrings('ca', set.ca, 'a string or an array of strings');
   }
   return /** @type {any} */ (set);
@@ -95,4 +95,14 @@ function describe(value) {
 
 const MISSING = 'token is missing: pass the API token of your Aluvia account as `token`';
 
-module.exports = { checkString, checkStrings, checkTypes };
+/**
+ * Names that are no option: misspelt, or of another version. They are told, not refused.
+ *
+ * @param {object} options
+ */
+function unknownOptions(options) {
+  const known = [...Object.keys(TYPES), 'logLevel', 'ca'];
+  return Object.keys(options).filter((name) => !known.includes(name));
+}
+
+module.exports = { checkString, checkStrings, checkTypes, unknownOptions };

@@ -99,10 +99,20 @@ class AluviaClientSession {
     return this;
   }
 
+  /** Closes the agent's idle connections, and each other one when its exchange is over. */
+  #drainAgent() {
+    this.#agent ??= adapters.nodeAgent(this.url);
+    this.#agent.on('free', (socket) => socket.destroy());
+    for (const sockets of Object.values(this.#agent.freeSockets)) {
+      for (const socket of sockets ?? []) socket.destroy();
+    }
+  }
+
   /** @param {(error: Error) => Error} atCaller */
   async #stop(atCaller) {
-    this.#agent?.destroy();
+    this.#drainAgent();
     const failure = await this.#native.stop();
+    this.#agent?.destroy();
     clearInterval(this.#hold);
     if (failure) throw atCaller(fromNative(failure));
   }

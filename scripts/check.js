@@ -42,7 +42,15 @@ const CHECKS = [
     name: 'typos',
     command: ['typos'],
     probe: ['typos', '--version'],
-    installation: ['python3', '-m', 'pip', 'install', '--quiet', 'typos'],
+    installation: [
+      'python3',
+      '-m',
+      'pip',
+      'install',
+      '--quiet',
+      '--break-system-packages',
+      'typos',
+    ],
   },
 ];
 

@@ -4,6 +4,8 @@ mod support;
 
 use std::io::ErrorKind::ConnectionReset;
 
+use tokio::task::yield_now;
+
 use support::{Origin, Peer, Scene, both_ways, proxy};
 
 #[tokio::test]
@@ -72,6 +74,31 @@ async fn a_chunked_body_arrives_whole_in_both_directions() {
             assert!(response.body == data.as_bytes(), "{case}");
             assert_eq!(response.head, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked", "{case}");
         }
+    }
+}
+
+#[tokio::test]
+async fn messages_may_come_byte_by_byte() {
+    let body = "Transfer-Encoding: chunked\r\n\r\n5;a\r\nhello\r\n6\r\n world\r\n0\r\nA: b\r\n\r\n";
+    for scene in both_ways().await {
+        let mut client = scene.proxy.connect().await;
+        for byte in scene.head("POST", body) {
+            client.send([byte]).await;
+            yield_now().await;
+        }
+        let mut peer = scene.peer.asked().await;
+        peer.head().await;
+        let sent = peer.chunks().await;
+        for byte in format!("HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\n{body}").bytes() {
+            peer.send([byte]).await;
+            yield_now().await;
+        }
+
+        let expected = (b"hello world".to_vec(), "A: b\r\n".to_owned());
+        assert_eq!(sent, expected, "{}", scene.way);
+        assert_eq!(client.head().await, "HTTP/1.1 103 Early Hints", "{}", scene.way);
+        let response = client.response().await;
+        assert_eq!((response.body, response.trailers), expected, "{}", scene.way);
     }
 }
 

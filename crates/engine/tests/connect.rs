@@ -124,8 +124,7 @@ async fn more_than_is_kept_before_the_answer_waits_and_is_not_lost() {
 
 #[tokio::test]
 async fn a_server_that_speaks_first_is_heard() {
-    let greeting = async |mut connection: Raw| connection.send("220 hello\r\n").await;
-    let origin = origin(move |connection| greeting(connection)).await;
+    let origin = origin(|mut connection| async move { connection.send("220 hello\r\n").await }).await;
     let gateway = Gateway::serving(|mut client, _| async move {
         client.send("HTTP/1.1 200 OK\r\n\r\n220 hello\r\n").await;
     });
@@ -204,7 +203,7 @@ async fn a_reset_by_the_side_that_has_ended_before_reaches_the_other_side() {
 
 #[tokio::test]
 async fn the_dial_is_dropped_when_the_client_leaves_before_the_answer() {
-    let scene = Scene::by_gateway().await;
+    let scene = Scene::by_gateway_with(|options| options.connect_timeout_ms = Some(60_000.0)).await;
     for leave in [drop::<Raw>, Raw::reset] {
         let mut client = scene.proxy.connect().await;
         client.send("CONNECT origin.test:443 HTTP/1.1\r\n\r\n").await;

@@ -4,9 +4,10 @@ mod support;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use tokio::io::AsyncWriteExt as _;
+
 use support::gateway::AUTHORIZATION;
 use support::{EVERYTHING, Gateway, Names, Origin, Peer, Proxy, Scene, closed, field, proxy_by_gateway, setup};
-use tokio::io::AsyncWriteExt as _;
 
 #[tokio::test]
 async fn the_gateway_learns_the_target_and_the_credentials_and_nothing_of_the_clients_fields() {

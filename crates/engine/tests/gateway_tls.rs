@@ -2,23 +2,18 @@
 
 mod support;
 
-use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use socket2::{Domain, Socket, Type};
-use support::tls::Authority;
-use support::{EVERYTHING, Gateway, Names, Origin, Peer, Proxy, Setup, origin, setup, soon, spawn};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::mpsc;
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::server::TlsStream;
+
+use support::tls::{self, Authority};
+use support::{EVERYTHING, Gateway, Names, Origin, Peer, Proxy, origin, setup, soon};
 
 #[tokio::test]
 async fn connects_and_plain_requests_go_through_an_https_gateway() {
     let (ca, origin) = (Authority::new(), Peer::start().await);
     let behind = Gateway::start().await;
-    let proxy = by_https(&ca, ca.serve("127.0.0.1", behind.address).await).start().await;
+    let proxy = ca.by_https(ca.serve("127.0.0.1", behind.address).await).start().await;
 
     let get = proxy.ask("GET http://origin.test/ HTTP/1.1\r\nHost: origin.test\r\n\r\n").await;
     let (mut client, mut peer) = tokio::join!(proxy.connected_to(origin.address), origin.accept());
@@ -43,7 +38,7 @@ async fn a_server_that_speaks_first_is_heard_through_an_https_gateway() {
         client.send("HTTP/1.1 200 OK\r\n\r\n220 hello\r\n").await;
         client.rest().await;
     });
-    let proxy = by_https(&ca, ca.serve("127.0.0.1", behind.await.address).await).start().await;
+    let proxy = ca.by_https(ca.serve("127.0.0.1", behind.await.address).await).start().await;
 
     assert_eq!(proxy.connected_to("origin.test:25").await.line().await, "220 hello");
 }
@@ -52,7 +47,7 @@ async fn a_server_that_speaks_first_is_heard_through_an_https_gateway() {
 async fn an_https_gateway_may_be_known_by_its_name() {
     let (ca, names) = (Authority::new(), Names::new(&[("gateway.test", &["127.0.0.1"])]));
     let front = ca.serve("gateway.test", Gateway::start().await.address).await;
-    let setup = by_https(&ca, front).resolver(&names);
+    let setup = ca.by_https(front).resolver(&names);
     let proxy = setup.options(|options| options.gateway_host = Some("gateway.test".to_owned())).start().await;
 
     let response = proxy.ask("GET http://origin.test/ HTTP/1.1\r\nHost: origin.test\r\n\r\n").await;
@@ -69,9 +64,9 @@ async fn a_gateway_that_cannot_prove_who_it_is_learns_nothing() {
         connection.send("HTTP/1.1 400 Bad Request\r\n\r\n").await;
     });
     let cases = [
-        ("unknown authority", by_https(&ca, other.serve("127.0.0.1", behind.address).await)),
-        ("another name", by_https(&ca, ca.serve("gateway.test", behind.address).await)),
-        ("no TLS at all", by_https(&ca, no_tls.await)),
+        ("unknown authority", ca.by_https(other.serve("127.0.0.1", behind.address).await)),
+        ("another name", ca.by_https(ca.serve("gateway.test", behind.address).await)),
+        ("no TLS at all", ca.by_https(no_tls.await)),
     ];
     for (case, setup) in cases {
         for told in told(&setup.start().await).await {
@@ -96,7 +91,7 @@ async fn a_gateway_that_is_spoken_to_in_the_clear_but_wants_tls_is_told() {
 #[tokio::test]
 async fn a_handshake_that_does_not_end_is_a_timeout() {
     let (ca, silent) = (Authority::new(), Peer::start().await);
-    let setup = by_https(&ca, silent.address).options(|options| options.connect_timeout_ms = Some(200.0));
+    let setup = ca.by_https(silent.address).options(|options| options.connect_timeout_ms = Some(200.0));
 
     for told in told(&setup.start().await).await {
         assert_eq!(told, (504, "ALUVIA_GATEWAY_TIMEOUT".to_owned()));
@@ -106,7 +101,7 @@ async fn a_handshake_that_does_not_end_is_a_timeout() {
 #[tokio::test]
 async fn a_tls_connection_to_the_gateway_serves_one_request_after_the_other() {
     let (ca, behind) = (Authority::new(), Origin::start().await);
-    let proxy = by_https(&ca, ca.serve("127.0.0.1", behind.address).await).start().await;
+    let proxy = ca.by_https(ca.serve("127.0.0.1", behind.address).await).start().await;
 
     for number in 0..5 {
         let get = format!("GET http://site{number}.test/ HTTP/1.1\r\nHost: site{number}.test\r\n\r\n");
@@ -123,11 +118,11 @@ async fn what_a_client_has_sent_arrives_although_more_is_to_come() {
         "CONNECT a.test:443 HTTP/1.1\r\n\r\n",
     ];
     for request in requests {
-        let (ca, front) = (Authority::new(), narrow_listener());
-        let proxy = by_https(&ca, front.local_addr().unwrap()).start().await;
+        let (ca, front) = (Authority::new(), tls::narrow_listener());
+        let proxy = ca.by_https(front.local_addr().unwrap()).start().await;
         let mut client = proxy.connect().await;
         client.send(request).await;
-        let mut gateway = asked_by_tls(&front, ca.acceptor("127.0.0.1")).await;
+        let mut gateway = ca.asked("127.0.0.1", &front).await;
         gateway.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
         client.head().await;
 
@@ -144,44 +139,6 @@ async fn what_a_client_has_sent_arrives_although_more_is_to_come() {
             }
         }
     }
-}
-
-/// A listener whose connections hold little: small segments make for small buffers at both ends.
-fn narrow_listener() -> TcpListener {
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-    socket.set_tcp_mss(536).unwrap();
-    socket.set_recv_buffer_size(4096).unwrap();
-    socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).unwrap();
-    socket.listen(16).unwrap();
-    socket.set_nonblocking(true).unwrap();
-    TcpListener::from_std(socket.into()).unwrap()
-}
-
-/// The first TLS connection on which something is asked. The head is taken off it.
-async fn asked_by_tls(listener: &TcpListener, acceptor: TlsAcceptor) -> TlsStream<TcpStream> {
-    let (asked, mut first) = mpsc::channel(1);
-    loop {
-        tokio::select! {
-            asked = first.recv() => return asked.unwrap(),
-            accepted = listener.accept() => {
-                let (acceptor, asked) = (acceptor.clone(), asked.clone());
-                spawn(async move {
-                    let mut stream = acceptor.accept(accepted.unwrap().0).await.unwrap();
-                    if matches!(stream.read(&mut [0; 4096]).await, Ok(length) if length > 0) {
-                        let _ = asked.send(stream).await;
-                    }
-                });
-            }
-        }
-    }
-}
-
-/// Takes TLS connections to `front` for the gateway, and trusts the authority.
-fn by_https(ca: &Authority, front: SocketAddr) -> Setup {
-    setup(EVERYTHING).gateway(Gateway::at(front)).options(|options| {
-        options.gateway_protocol = Some("https".to_owned());
-        options.ca = vec![ca.pem.clone()];
-    })
 }
 
 /// Status and reason of the answers to a CONNECT and to a GET.

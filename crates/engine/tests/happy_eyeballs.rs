@@ -7,8 +7,9 @@ use std::iter::{once, repeat_n};
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
-use support::{Names, Peer, Proxy, Raw, black_hole, has_ipv6, setup};
 use tokio::time::Instant;
+
+use support::{Names, Peer, Proxy, Raw, black_hole, has_ipv6, setup};
 
 #[tokio::test]
 async fn an_address_that_does_not_answer_costs_a_quarter_of_a_second() {

@@ -2,12 +2,16 @@
 
 mod support;
 
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use aluvia_engine::Update;
-use support::names::SILENT;
-use support::{Gateway, Names, Origin, Peer, Proxy, Raw, Scene, both_ways, both_ways_with, closed, setup, until};
 use tokio::time::{Instant, pause, resume, sleep};
+
+use support::names::SILENT;
+use support::{
+    Gateway, Names, Origin, Peer, Proxy, Raw, Scene, both_ways, both_ways_with, closed, field, setup, until,
+};
 
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
@@ -94,16 +98,27 @@ async fn what_does_not_end_by_itself_is_cut_when_the_drain_ends() {
         assert!(client.has_ended().await, "{}", scene.way);
         assert!(other.has_ended().await, "{}", scene.way);
     }
-    let starts = ["GET http://a.test/ HTTP/1.1\r\nHost:".to_owned(), format!("CONNECT {SILENT}:443 HTTP/1.1\r\n\r\n")];
-    for start in starts {
-        let proxy = setup(&[]).resolver(&Names::new(&[])).start().await;
-        let mut client = proxy.connect().await;
-        client.send(&start).await;
-        // Whatever was sent before has been read when this is answered.
-        proxy.ask("GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
-        assert_cut(&proxy, &start).await;
-        assert!(client.has_ended().await, "{start:?}");
-    }
+    let proxy = setup(&[]).resolver(&Names::new(&[])).start().await;
+    let mut client = proxy.connect().await;
+    client.send(format!("CONNECT {SILENT}:443 HTTP/1.1\r\n\r\n")).await;
+    // Whatever was sent before has been read when this is answered.
+    proxy.ask("GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
+    assert_cut(&proxy, "a dial").await;
+    assert!(client.has_ended().await);
+}
+
+#[tokio::test]
+async fn what_is_no_whole_request_does_not_hold_up_a_stop() {
+    let proxy = setup(&[]).start().await;
+    let mut unfinished = proxy.connect().await;
+    unfinished.send("GET http://a.test/ HTTP/1.1\r\nHost:").await;
+    let mut refused = proxy.connect().await;
+    refused.send("nonsense\r\n\r\n").await;
+    assert_eq!(refused.response().await.status, 400);
+
+    assert_eq!(time_to_stop(&proxy).await, Duration::ZERO);
+
+    assert!(unfinished.has_ended().await);
 }
 
 #[tokio::test]
@@ -149,8 +164,9 @@ async fn a_session_that_is_dropped_cuts_everything() {
         let (mut idle, mut kept, _) = scene.request("GET", "\r\n").await;
         kept.send(OK).await;
         idle.response().await;
-        let (mut connected, mut other) = scene.connected().await;
+        // The last one to be served: by then the silent one has been accepted, too.
         let mut silent = scene.proxy.connect().await;
+        let (mut connected, mut other) = scene.connected().await;
         let address = scene.proxy.session.address();
 
         drop(scene.proxy.session);
@@ -230,6 +246,45 @@ async fn rules_that_a_poll_has_brought_decide_the_next_request() {
             assert!(start.elapsed() < Duration::from_secs(10), "{rules:?} did not come into force");
             sleep(Duration::from_millis(10)).await;
         }
+    }
+}
+
+#[tokio::test]
+async fn credentials_that_have_changed_go_with_the_next_request() {
+    let (first, second) = ("Basic dXNlcjpwYXNzd29yZA==", "Basic dXNlcjpvdGhlcg==");
+    let gateway = Peer::start().await;
+    let proxy = setup(&["*"]).gateway(Gateway::at(gateway.address)).start().await;
+    let mut client = proxy.connect().await;
+    client.send("GET http://a.test/ HTTP/1.1\r\nHost: a.test\r\n\r\n").await;
+    let mut kept = gateway.asked().await;
+    let before = kept.head().await;
+
+    proxy.api.set_password("other");
+    update(&proxy, &["*", "-b.test"]).await;
+    kept.send(OK).await;
+    client.response().await;
+    client.send("GET http://a.test/ HTTP/1.1\r\nHost: a.test\r\n\r\n").await;
+    let after = kept.head().await;
+    let (_client, mut asked) = {
+        let mut client = proxy.connect().await;
+        client.send("CONNECT a.test:443 HTTP/1.1\r\n\r\n").await;
+        (client, gateway.asked().await)
+    };
+    let connect = asked.head().await;
+
+    let sent = [&before, &after, &connect].map(|head| field(head, "proxy-authorization"));
+    assert_eq!(sent, [Some(first), Some(second), Some(second)]);
+}
+
+#[tokio::test]
+async fn only_the_ipv4_loopback_address_listens() {
+    let proxy = setup(&[]).start().await;
+    let port = proxy.session.address().port();
+
+    assert_eq!(proxy.session.address().ip(), IpAddr::V4(Ipv4Addr::LOCALHOST));
+    for other in ["127.0.0.2", "::1"] {
+        let address = SocketAddr::new(other.parse().unwrap(), port);
+        assert!(std::net::TcpStream::connect(address).is_err(), "{other}");
     }
 }
 

@@ -4,8 +4,9 @@ mod support;
 
 use std::time::Duration;
 
-use support::{Origin, setup};
 use tokio::time::timeout;
+
+use support::{Origin, setup};
 
 #[tokio::test]
 async fn a_connection_above_the_limit_waits_until_there_is_room() {

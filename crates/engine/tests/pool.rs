@@ -4,8 +4,9 @@ mod support;
 
 use std::time::Duration;
 
-use support::{EVERYTHING, Gateway, Names, Origin, Raw, Scene, both_ways, proxy, setup, within};
 use tokio::time::{Instant, advance, pause, resume};
+
+use support::{EVERYTHING, Gateway, Names, Origin, Peer, Raw, Scene, both_ways, proxy, setup, within};
 
 const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 const LAST_OK: &str = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok";
@@ -243,7 +244,7 @@ async fn a_request_is_not_sent_again_when_its_response_has_begun() {
 async fn a_request_that_cannot_be_sent_again_gets_a_kept_connection_only_if_it_was_used_just_now() {
     for (method, expected) in [("GET", true), ("POST", false)] {
         for scene in both_ways().await {
-            let mut kept = kept(&scene).await;
+            let kept = kept(&scene).await;
 
             pause();
             advance(Duration::from_secs(2)).await;
@@ -278,18 +279,33 @@ async fn a_kept_connection_that_nobody_needs_is_closed_after_a_minute() {
 }
 
 #[tokio::test]
+async fn a_gateway_connection_that_was_made_in_advance_and_is_no_good_is_replaced_and_nobody_notices() {
+    let spoil: [fn(&Peer); 2] =
+        [Peer::close_silent, |peer| peer.say_unasked("HTTP/1.1 200 OK\r\nContent-Length: 6\r\nX: 1\r\n\r\nforged")];
+    for spoil in spoil {
+        for start in ["GET http://a.test/", "POST http://a.test/", "CONNECT a.test:443"] {
+            let scene = with_a_connection_in_advance().await;
+            spoil(&scene.peer);
+
+            let mut client = scene.proxy.connect().await;
+            client.send(format!("{start} HTTP/1.1\r\nHost: a.test\r\n\r\n")).await;
+            let mut another = scene.peer.asked().await;
+            another.head().await;
+            another.send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await;
+
+            let head = client.head().await;
+            assert!(head.starts_with("HTTP/1.1 200 ") && !head.contains("X: 1"), "{start}: {head}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_gateway_connection_that_was_made_in_advance_and_is_closed_when_used_is_replaced() {
-    for request in ["GET http://a.test/ HTTP/1.1\r\nHost: a.test\r\n\r\n", "CONNECT a.test:443 HTTP/1.1\r\n\r\n"] {
-        let scene = Scene::by_gateway().await;
-        let (mut client, mut used, _) = scene.request("GET", "\r\n").await;
-        used.send(LAST_OK).await;
-        client.response().await;
-        scene.peer.warm().await;
-        // By the time that this is answered, the proxy knows of its connection.
-        assert_eq!(scene.proxy.ask("GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.status, 400);
+    for start in ["GET http://a.test/", "CONNECT a.test:443"] {
+        let scene = with_a_connection_in_advance().await;
 
         let mut client = scene.proxy.connect().await;
-        client.send(request).await;
+        client.send(format!("{start} HTTP/1.1\r\nHost: a.test\r\n\r\n")).await;
         let mut made_in_advance = scene.peer.asked().await;
         made_in_advance.head().await;
         drop(made_in_advance);
@@ -297,8 +313,23 @@ async fn a_gateway_connection_that_was_made_in_advance_and_is_closed_when_used_i
         another.head().await;
         another.send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await;
 
-        assert!(client.head().await.starts_with("HTTP/1.1 200 "), "{request:?}");
+        assert!(client.head().await.starts_with("HTTP/1.1 200 "), "{start}");
     }
+}
+
+/// A gateway to which the proxy has a connection that nothing was asked on.
+async fn with_a_connection_in_advance() -> Scene {
+    let scene = Scene::by_gateway().await;
+    // One alone is no demand.
+    for _ in 0..2 {
+        let (mut client, mut used, _) = scene.request("GET", "\r\n").await;
+        used.send(LAST_OK).await;
+        client.response().await;
+    }
+    scene.peer.warm().await;
+    // By the time that this is answered, the proxy knows of its connection.
+    assert_eq!(scene.proxy.ask("GET / HTTP/1.1\r\nHost: a\r\n\r\n").await.status, 400);
+    scene
 }
 
 /// A connection that has served a request and is kept.
@@ -310,7 +341,7 @@ async fn kept(scene: &Scene) -> Raw {
 }
 
 /// Whether the next request comes on the same connection. It is answered in any case.
-async fn is_used_again(scene: &Scene, mut peer: Raw) -> bool {
+async fn is_used_again(scene: &Scene, peer: Raw) -> bool {
     let mut client = scene.proxy.connect().await;
     client.send(scene.head("GET", "\r\n")).await;
     let another = tokio::select! {

@@ -2,13 +2,16 @@
 
 mod support;
 
+use std::io::ErrorKind::ConnectionReset;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use support::{Peer, Raw, both_ways, proxy, proxy_by_gateway, soon};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
+
+use support::tls::Authority;
+use support::{Gateway, Peer, Raw, both_ways, proxy, proxy_by_gateway, soon};
 
 #[tokio::test]
 async fn events_arrive_one_by_one_as_they_are_sent() {
@@ -141,7 +144,9 @@ async fn large_bodies_of_one_chunk_arrive_unharmed() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn large_amounts_pass_a_connect_unharmed_both_ways_at_once() {
-    for proxy in [proxy().await, proxy_by_gateway().await] {
+    let ca = Authority::new();
+    let front = ca.serve("127.0.0.1", Gateway::start().await.address).await;
+    for proxy in [proxy().await, proxy_by_gateway().await, ca.by_https(front).start().await] {
         let origin = Peer::start().await;
         let (mut client, mut peer) = tokio::join!(proxy.connected_to(origin.address), origin.accept());
         let (client, peer) = (&mut client.stream, &mut peer.stream);
@@ -154,6 +159,77 @@ async fn large_amounts_pass_a_connect_unharmed_both_ways_at_once() {
             read_pattern(&mut peer_in),
         );
     }
+}
+
+#[tokio::test]
+async fn what_was_sent_in_bulk_arrives_before_what_follows_it() {
+    for scene in both_ways().await {
+        let (mut client, mut peer) = scene.connected().await;
+        for _ in 0..3 {
+            bulk(&mut client, &mut peer).await;
+            bulk(&mut peer, &mut client).await;
+            for _ in 0..50 {
+                client.send("ping").await;
+                assert_eq!(peer.bytes(4).await, b"ping", "{}", scene.way);
+                peer.send("pong").await;
+                assert_eq!(client.bytes(4).await, b"pong", "{}", scene.way);
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_end_after_bulk_is_passed_on_behind_it() {
+    for scene in both_ways().await {
+        let (mut client, mut peer) = scene.connected().await;
+        bulk(&mut client, &mut peer).await;
+
+        let sent = &pattern_at(0)[..BLOCK];
+        tokio::join!(
+            async {
+                for _ in 0..BULK / BLOCK {
+                    client.send(sent).await;
+                }
+                client.end().await;
+            },
+            async {
+                let received = peer.rest().await;
+                assert_eq!(received.len(), BULK, "{}", scene.way);
+                assert!(received.chunks(BLOCK).all(|block| block == sent), "{}", scene.way);
+            }
+        );
+        peer.send("thanks").await;
+        drop(peer);
+        assert_eq!(client.rest().await, b"thanks", "{}", scene.way);
+    }
+}
+
+#[tokio::test]
+async fn a_reset_in_the_middle_of_bulk_reaches_the_other_side() {
+    for scene in both_ways().await {
+        let (mut client, mut peer) = scene.connected().await;
+        bulk(&mut client, &mut peer).await;
+        client.reset();
+        assert_eq!(peer.error().await, Some(ConnectionReset), "{}: of the sender", scene.way);
+
+        let (mut client, mut peer) = scene.connected().await;
+        bulk(&mut client, &mut peer).await;
+        peer.reset();
+        assert_eq!(client.error().await, Some(ConnectionReset), "{}: of the receiver", scene.way);
+
+        let (mut client, mut peer) = scene.connected().await;
+        bulk(&mut client, &mut peer).await;
+        fill(&mut client.stream).await;
+        peer.reset();
+        assert_eq!(client.error().await, Some(ConnectionReset), "{}: of a receiver that reads no more", scene.way);
+    }
+}
+
+/// Sends so much that nobody takes it for small talk.
+async fn bulk(from: &mut Raw, to: &mut Raw) {
+    let sent = pattern_at(0).repeat(BULK / BLOCK);
+    let ((), received) = tokio::join!(from.send(&sent), to.bytes(BULK));
+    assert!(received == sent);
 }
 
 /// The writer can only write so much while the reader takes nothing, and all of it arrives when the reader goes on.
@@ -258,6 +334,7 @@ static PATTERN: LazyLock<Vec<u8>> = LazyLock::new(|| {
 /// Prime, so that no block that is lost, doubled or moved goes unseen.
 const PERIOD: usize = 65_521;
 const BLOCK: usize = 32 * 1024;
+const BULK: usize = 4 * 1024 * 1024;
 const LARGE: usize = 64 * 1024 * 1024;
 /// What the buffers of four sockets and one of the proxy's own may hold; Linux lets the sockets' grow to some megabytes.
 const MOST_IN_FLIGHT: usize = 32 * 1024 * 1024;

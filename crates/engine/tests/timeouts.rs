@@ -6,8 +6,9 @@ mod support;
 use std::io::{self, ErrorKind::ConnectionReset};
 use std::time::Duration;
 
-use support::{Origin, Raw, Scene, both_ways, proxy, within};
 use tokio::time::{Instant, advance, pause, resume};
+
+use support::{Origin, Raw, Scene, both_ways, proxy, within};
 
 #[tokio::test]
 async fn a_head_that_does_not_become_whole_is_answered_408_after_fifteen_seconds() {
@@ -20,7 +21,7 @@ async fn a_head_that_does_not_become_whole_is_answered_408_after_fifteen_seconds
         client.send([&whole, half].concat()).await;
         assert_eq!(client.response().await.text(), "ok", "{half:?}");
 
-        assert_silent(&mut client, HEAD_TIMEOUT, half).await.unwrap();
+        assert_silent(&client, HEAD_TIMEOUT, half).await.unwrap();
         let response = client.response().await;
 
         assert_eq!((response.status, response.reason()), (408, "ALUVIA_HEAD_TIMEOUT"), "{half:?}");
@@ -43,7 +44,7 @@ async fn a_head_that_comes_drop_by_drop_has_no_more_time() {
         resume();
     }
 
-    assert_silent(&mut client, HEAD_TIMEOUT - Duration::from_secs(12), "").await.unwrap();
+    assert_silent(&client, HEAD_TIMEOUT - Duration::from_secs(12), "").await.unwrap();
     assert_eq!(client.response().await.status, 408);
 }
 
@@ -56,8 +57,8 @@ async fn a_connection_that_never_says_a_word_is_closed_in_silence_after_ten_minu
     asked_once.send(format!("GET http://{at}/ HTTP/1.1\r\nHost: {at}\r\n\r\n")).await;
     asked_once.response().await;
 
-    assert_silent(&mut never_asked, IDLE, "never asked").await.unwrap();
-    assert_silent(&mut asked_once, Duration::ZERO, "asked once, at about the same time").await.unwrap();
+    assert_silent(&never_asked, IDLE, "never asked").await.unwrap();
+    assert_silent(&asked_once, Duration::ZERO, "asked once, at about the same time").await.unwrap();
     assert!(never_asked.has_ended().await);
     assert!(asked_once.has_ended().await);
 }
@@ -87,7 +88,7 @@ async fn an_answer_that_does_not_come_is_a_timeout_after_ten_minutes() {
     for scene in both_ways().await {
         let (mut client, _peer, _) = scene.request("GET", "\r\n").await;
 
-        assert_silent(&mut client, IDLE, scene.way).await.unwrap();
+        assert_silent(&client, IDLE, scene.way).await.unwrap();
         let response = client.response().await;
 
         assert_eq!((response.status, response.reason()), (504, "ALUVIA_RESPONSE_TIMEOUT"), "{}", scene.way);
@@ -102,7 +103,7 @@ async fn a_response_that_stops_half_way_is_cut_after_ten_minutes() {
         client.head().await;
         client.bytes(5).await;
 
-        assert_silent(&mut client, IDLE, scene.way).await.unwrap();
+        assert_silent(&client, IDLE, scene.way).await.unwrap();
 
         assert!(client.has_ended().await, "{}", scene.way);
         assert!(peer.has_ended().await, "{}", scene.way);
@@ -138,8 +139,19 @@ async fn a_connect_that_was_idle_goes_on_and_one_that_was_forgotten_is_reset_aft
         client.send("still there?").await;
         assert_eq!(peer.bytes(12).await, b"still there?", "{}", scene.way);
 
-        let end = assert_silent(&mut client, RELAY_IDLE, scene.way).await;
+        let end = assert_silent(&client, RELAY_IDLE, scene.way).await;
         assert_eq!(end.map_err(|error| error.kind()), Err(ConnectionReset), "{}", scene.way);
+    }
+}
+
+#[tokio::test]
+async fn a_connect_of_which_one_side_has_ended_is_forgotten_as_soon() {
+    for scene in both_ways().await {
+        let (mut client, mut peer) = scene.connected().await;
+        peer.end().await;
+        assert!(client.has_ended().await, "{}", scene.way);
+
+        assert_silent(&peer, RELAY_IDLE, scene.way).await.unwrap_err();
     }
 }
 
@@ -152,7 +164,7 @@ const RELAY_IDLE: Duration = Duration::from_secs(3600);
 
 /// Nothing comes for about so long on a paused clock, and then something does. Returns what it is: the number of bytes, none
 /// for an end.
-async fn assert_silent(client: &mut Raw, expected: Duration, case: &str) -> io::Result<usize> {
+async fn assert_silent(client: &Raw, expected: Duration, case: &str) -> io::Result<usize> {
     pause();
     let start = Instant::now();
     let something = within(Duration::from_secs(7200), "anything", client.stream.peek(&mut [0])).await;

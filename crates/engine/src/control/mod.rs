@@ -56,18 +56,23 @@ impl Control {
     /// Sends an update. It is in force when this returns.
     pub(crate) async fn update(&self, update: &Update) -> Result<(), ApiError> {
         let _one_at_a_time = self.updating.lock().await;
-        let account = match self.api.update(update).await? {
+        let told = self.api.update(update).await?;
+        {
+            // Whatever comes next, polls that are under way are older than this, and an entity tag in the answer to a PATCH
+            // need not be that of a later GET.
+            let mut known = self.known();
+            known.updates += 1;
+            known.etag = None;
+        }
+        let account = match told {
             Some(account) => account,
-            // The answer did not tell the whole configuration: ask for it.
+            // The answer did not tell the whole configuration: ask for it. Where that fails, the next poll brings it.
             None => match self.api.fetch(None).await? {
                 Fetched::Changed { account, .. } => account,
                 Fetched::Unchanged => return Err(ApiError::NotAsked),
             },
         };
-        let mut known = self.known();
-        known.updates += 1;
-        // Whether an entity tag in the answer to a PATCH is that of a later GET is for the server to know.
-        known.etag = None;
+        let _known = self.known();
         self.put_in_force(account.into_snapshot());
         Ok(())
     }

@@ -11,7 +11,7 @@ use tokio::time::sleep;
 use tracing::{debug, warn};
 
 use super::forward;
-use super::upstream::{Connector, ConnectorSettings, Gateway, Pool, Resolve, is_out_of_descriptors};
+use super::upstream::{Connector, ConnectorSettings, Gateway, Pool, Resolve};
 use crate::config::{GatewayConfig, Limits};
 use crate::shutdown::Shutdown;
 use crate::snapshot::Reader;
@@ -96,15 +96,14 @@ impl Proxy {
                     is_starved = false;
                     self.take(stream, permit);
                 }
-                Err(error) if is_out_of_descriptors(&error) => {
-                    // Said once; the connections wait in the listen queue meanwhile.
+                Err(error) if is_of_one_connection(&error) => debug!(%error, "client gone before it was accepted"),
+                Err(error) => {
+                    // No descriptors or no memory. Said once; the connections wait in the listen queue meanwhile.
                     if !std::mem::replace(&mut is_starved, true) {
-                        warn!("no file descriptors left; new connections have to wait");
+                        warn!(%error, "the system accepts no connections at the moment; new ones have to wait");
                     }
                     sleep(STARVED_PAUSE).await;
                 }
-                // The connection went away before it was accepted.
-                Err(error) => debug!(%error, "accept failed"),
             }
         }
     }
@@ -122,6 +121,15 @@ impl Proxy {
         }
         self.shutdown.spawn(forward::serve(Arc::clone(self), stream, permit));
     }
+}
+
+/// Whether accepting has failed because of the connection, and not for want of something.
+fn is_of_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind as Kind;
+    matches!(
+        error.kind(),
+        Kind::ConnectionAborted | Kind::ConnectionReset | Kind::ConnectionRefused | Kind::Interrupted
+    )
 }
 
 /// Only loopback is bound (invariant 4).

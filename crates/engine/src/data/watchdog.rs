@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep};
 
 /// A timer that is set once and looks at the clock of the last activity only when it fires.
@@ -29,11 +30,13 @@ impl Watchdog {
         }
     }
 
-    /// To be called first whenever the task is woken: a wake-up that is not the timer's is activity. Ready when there was
-    /// none for as long as the patience lasts.
-    pub(crate) fn poll_idle(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    /// To be called first whenever the task is woken: a wake-up that is not the timer's is activity, unless another timer has
+    /// fired too. Ready when there was none for as long as the patience lasts.
+    pub(crate) fn poll_idle(&mut self, cx: &mut Context<'_>, other: &ResetCheck) -> Poll<()> {
         if self.timer.as_mut().poll(cx).is_pending() {
-            self.last_activity = Instant::now();
+            if !other.has_fired() {
+                self.last_activity = Instant::now();
+            }
             return Poll::Pending;
         }
         let deadline = self.last_activity + self.patience;
@@ -46,6 +49,36 @@ impl Watchdog {
     }
 }
 
+/// Finds out that a socket was reset while nobody reads from it: one whose end was read before, or that has to wait because
+/// what it sent last could not be passed on yet.
+#[derive(Debug, Default)]
+pub(crate) struct ResetCheck {
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl ResetCheck {
+    /// Whether the task may have been woken for nothing but this.
+    fn has_fired(&self) -> bool {
+        self.timer.as_ref().is_some_and(|timer| timer.is_elapsed())
+    }
+
+    /// To be called while that is so. Ready with the place of a socket that was reset.
+    pub(crate) fn poll_reset(&mut self, cx: &mut Context<'_>, sockets: &[&TcpStream]) -> Poll<usize> {
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep(RESET_CHECK)));
+        while timer.as_mut().poll(cx).is_ready() {
+            let is_reset = |socket: &&TcpStream| !matches!(socket.take_error(), Ok(None));
+            if let Some(place) = sockets.iter().position(is_reset) {
+                return Poll::Ready(place);
+            }
+            timer.as_mut().reset(Instant::now() + RESET_CHECK);
+        }
+        Poll::Pending
+    }
+}
+
+/// Such states are few and do not last.
+const RESET_CHECK: Duration = Duration::from_secs(2);
+
 #[cfg(test)]
 mod tests {
     use std::future::poll_fn;
@@ -57,7 +90,7 @@ mod tests {
         let start = Instant::now();
         let mut watchdog = Watchdog::new(Duration::from_secs(10));
 
-        poll_fn(|cx| watchdog.poll_idle(cx)).await;
+        poll_fn(|cx| watchdog.poll_idle(cx, &ResetCheck::default())).await;
 
         assert_eq!(start.elapsed(), Duration::from_secs(10));
     }
@@ -66,7 +99,7 @@ mod tests {
     async fn activity_puts_it_off() {
         let start = Instant::now();
         let mut watchdog = Watchdog::new(Duration::from_secs(10));
-        let mut idle = poll_fn(|cx| watchdog.poll_idle(cx));
+        let mut idle = poll_fn(|cx| watchdog.poll_idle(cx, &ResetCheck::default()));
 
         let mut idle = Pin::new(&mut idle);
         for _ in 0..3 {

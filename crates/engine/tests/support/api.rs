@@ -3,45 +3,41 @@
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
+use serde_json::{Value, json};
+
 use super::client::field;
 use super::{Raw, listen};
 
-/// An API that tells the credentials and some rules.
+/// An API that tells some rules and credentials, and takes new rules.
 pub struct Api {
     address: SocketAddr,
-    rules: Arc<Mutex<Vec<String>>>,
+    account: Arc<Mutex<Value>>,
 }
 
 impl Api {
     pub async fn start(rules: &[String], (username, password): &(String, String)) -> Self {
-        let rules = Arc::new(Mutex::new(rules.to_vec()));
-        let told = Arc::clone(&rules);
-        let credentials = (username.clone(), password.clone());
+        let account = json!({ "rules": rules, "proxy_username": username, "proxy_password": password });
+        let account = Arc::new(Mutex::new(account));
+        let told = Arc::clone(&account);
         let address = listen(move |stream| {
             let told = Arc::clone(&told);
-            let (username, password) = credentials.clone();
             async move {
                 let mut connection = Raw::new(stream);
                 let head = connection.head().await;
                 if head.starts_with("PATCH ") {
                     let length = field(&head, "content-length").unwrap().parse().unwrap();
-                    let patch: serde_json::Value = serde_json::from_slice(&connection.bytes(length).await).unwrap();
+                    let patch: Value = serde_json::from_slice(&connection.bytes(length).await).unwrap();
                     if let Some(rules) = patch.get("rules") {
-                        *told.lock().unwrap() = serde_json::from_value(rules.clone()).unwrap();
+                        told.lock().unwrap()["rules"] = rules.clone();
                     }
                 }
-                let body = serde_json::json!({ "data": {
-                    "proxy_username": username,
-                    "proxy_password": password,
-                    "rules": *told.lock().unwrap(),
-                }})
-                .to_string();
+                let body = json!({ "data": *told.lock().unwrap() }).to_string();
                 let head = format!("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {}\r\n\r\n", body.len());
                 connection.send(head + &body).await;
             }
         })
         .await;
-        Self { address, rules }
+        Self { address, account }
     }
 
     pub fn base_url(&self) -> String {
@@ -50,6 +46,11 @@ impl Api {
 
     /// Changes the rules, which the next poll brings.
     pub fn set_rules(&self, rules: &[&str]) {
-        *self.rules.lock().unwrap() = rules.iter().map(ToString::to_string).collect();
+        self.account.lock().unwrap()["rules"] = json!(rules);
+    }
+
+    /// Changes the password, which the next poll or update brings.
+    pub fn set_password(&self, password: &str) {
+        self.account.lock().unwrap()["proxy_password"] = json!(password);
     }
 }

@@ -51,7 +51,7 @@ impl Raw {
     }
 
     /// Waits until something comes: bytes, or the end. Whether it is bytes.
-    pub async fn is_spoken_to(&mut self) -> bool {
+    pub async fn is_spoken_to(&self) -> bool {
         !self.buffer.is_empty() || matches!(self.stream.peek(&mut [0]).await, Ok(1))
     }
 

@@ -91,6 +91,18 @@ impl Peer {
         Raw::new(soon("a request", poll_fn(|cx| self.poll_asked(cx))).await)
     }
 
+    /// Closes the connections on which nothing was asked so far.
+    pub fn close_silent(&self) {
+        self.silent.lock().unwrap().clear();
+    }
+
+    /// Says something on the connections on which nothing was asked so far.
+    pub fn say_unasked(&self, bytes: &str) {
+        for stream in &*self.silent.lock().unwrap() {
+            assert_eq!(stream.try_write(bytes.as_bytes()).unwrap(), bytes.len());
+        }
+    }
+
     /// Waits until a connection stands on which nothing is asked.
     pub async fn warm(&self) {
         let is_warm = |stream: &TcpStream, cx: &mut Context<'_>| {

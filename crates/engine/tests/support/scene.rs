@@ -49,7 +49,7 @@ impl Scene {
         }
     }
 
-    async fn by_gateway_with(change: impl Fn(&mut Options)) -> Self {
+    pub async fn by_gateway_with(change: impl Fn(&mut Options)) -> Self {
         let peer = Peer::start().await;
         let proxy = setup(EVERYTHING).gateway(Gateway::at(peer.address)).options(change).start().await;
         Self {

@@ -1,17 +1,19 @@
 //! TLS in front of a fake.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::ServerConfig;
 use rustls::crypto::ring;
 use rustls::pki_types::PrivateKeyDer;
-use tokio::io::copy_bidirectional;
-use tokio::net::TcpStream;
+use tokio::io::{AsyncReadExt as _, copy_bidirectional};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
-use super::listen;
+use super::{EVERYTHING, Gateway, Setup, bound, listen, setup, spawn};
 
 /// A certificate authority.
 pub struct Authority {
@@ -29,6 +31,28 @@ impl Authority {
         Self { pem, issuer: Issuer::new(params, key) }
     }
 
+    /// The first of the listener's connections on which something is asked, over TLS under this name. What the first read
+    /// brings, a head, is taken off it.
+    pub async fn asked(&self, name: &str, listener: &TcpListener) -> TlsStream<TcpStream> {
+        let acceptor = self.acceptor(name);
+        let (asked, mut first) = mpsc::channel(1);
+        loop {
+            tokio::select! {
+                asked = first.recv() => return asked.unwrap(),
+                accepted = listener.accept() => {
+                    let (acceptor, asked) = (acceptor.clone(), asked.clone());
+                    spawn(async move {
+                        let mut stream = acceptor.accept(accepted.unwrap().0).await.unwrap();
+                        if matches!(stream.read(&mut [0; 4096]).await, Ok(length) if length > 0) {
+                            // The first is enough.
+                            let _ = asked.send(stream).await;
+                        }
+                    });
+                }
+            }
+        }
+    }
+
     /// A server with this name, or address.
     pub fn acceptor(&self, name: &str) -> TlsAcceptor {
         let key = KeyPair::generate().unwrap();
@@ -41,6 +65,14 @@ impl Authority {
             .with_single_cert(vec![certificate.into()], PrivateKeyDer::try_from(key.serialize_der()).unwrap())
             .unwrap();
         TlsAcceptor::from(Arc::new(config))
+    }
+
+    /// A proxy that sends everything over TLS to this gateway, and trusts the authority.
+    pub fn by_https(&self, front: SocketAddr) -> Setup {
+        setup(EVERYTHING).gateway(Gateway::at(front)).options(|options| {
+            options.gateway_protocol = Some("https".to_owned());
+            options.ca = vec![self.pem.clone()];
+        })
     }
 
     /// Takes TLS connections under this name, and passes what is in them on to a fake that knows nothing of TLS.
@@ -58,4 +90,14 @@ impl Authority {
         })
         .await
     }
+}
+
+/// A listener whose connections hold little: small segments make for small buffers at both ends.
+pub fn narrow_listener() -> TcpListener {
+    let socket = bound((Ipv4Addr::LOCALHOST, 0).into());
+    socket.set_tcp_mss(536).unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    socket.listen(16).unwrap();
+    socket.set_nonblocking(true).unwrap();
+    TcpListener::from_std(socket.into()).unwrap()
 }

@@ -43,7 +43,7 @@ pub(super) async fn serve(proxy: &Proxy, mut down: Downstream, request: ConnectR
                 code = failure.code(),
                 "connect failed"
             );
-            down.answer_and_close(failure).await;
+            down.answer_and_close(proxy, failure).await;
         }
     }
 }

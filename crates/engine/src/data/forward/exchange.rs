@@ -17,6 +17,7 @@ use super::super::http1::{
 };
 use super::super::server::Proxy;
 use super::super::upstream::{ConnectError, DialError, GatewayError, PoolKey, Upstream, UpstreamConnection};
+use super::super::watchdog::ResetCheck;
 use super::request::Request;
 use super::response::Response;
 use super::{Downstream, Next, WRITE_TIMEOUT};
@@ -140,6 +141,7 @@ struct Exchange<'d> {
     up: UpstreamConnection,
     sending: Sending,
     client_has_ended: bool,
+    reset_check: ResetCheck,
 }
 
 /// The request on its way.
@@ -153,7 +155,7 @@ enum Sending {
 impl<'d> Exchange<'d> {
     fn new(down: &'d mut Downstream, up: UpstreamConnection, head: Vec<u8>, request: &Request) -> Self {
         let sending = Sending::Underway(Transfer::new(head, request.framing, true));
-        Self { down, up, sending, client_has_ended: false }
+        Self { down, up, sending, client_has_ended: false, reset_check: ResetCheck::default() }
     }
 
     async fn run(mut self, proxy: &Proxy, request: &Request, key: &PoolKey) -> Result<Next, Fault> {
@@ -190,7 +192,9 @@ impl<'d> Exchange<'d> {
         for _ in 0..=MAX_INTERIM {
             let length = self.response_head().await?;
             let may_persist = !proxy.shutdown.is_draining();
-            let response = Response::read(&self.up.buffer[..length], request, may_persist).map_err(Fault::Upstream)?;
+            let is_sent = matches!(self.sending, Sending::Done);
+            let response =
+                Response::read(&self.up.buffer[..length], request, may_persist, is_sent).map_err(Fault::Upstream)?;
             self.up.buffer.advance(length);
             if !response.is_interim() {
                 return Ok(response);
@@ -209,7 +213,7 @@ impl<'d> Exchange<'d> {
     async fn response_head(&mut self) -> Result<usize, Fault> {
         let mut scanner = HeadScanner::lenient();
         poll_fn(|cx| {
-            if self.down.watchdog.poll_idle(cx).is_ready() {
+            if self.down.watchdog.poll_idle(cx, &self.reset_check).is_ready() {
                 return Poll::Ready(Err(self.timed_out()));
             }
             self.poll_send(cx)?;
@@ -233,7 +237,7 @@ impl<'d> Exchange<'d> {
     /// Passes the response on, and the rest of the request.
     async fn receive(&mut self, receiving: &mut Transfer) -> Result<(), Fault> {
         poll_fn(|cx| {
-            if self.down.watchdog.poll_idle(cx).is_ready() {
+            if self.down.watchdog.poll_idle(cx, &self.reset_check).is_ready() {
                 return Poll::Ready(Err(self.timed_out()));
             }
             self.poll_send(cx)?;
@@ -259,8 +263,8 @@ impl<'d> Exchange<'d> {
             Poll::Pending => {}
             Poll::Ready(Ok(())) => self.sending = Sending::Done,
             Poll::Ready(Err(TransferError::Write)) => self.sending = Sending::Refused,
-            Poll::Ready(Err(TransferError::Framing)) => return Err(Fault::BadBody),
-            Poll::Ready(Err(TransferError::Read | TransferError::Truncated)) => {
+            Poll::Ready(Err(TransferError::Framing | TransferError::Truncated)) => return Err(Fault::BadBody),
+            Poll::Ready(Err(TransferError::Read)) => {
                 return Err(Fault::Gone);
             }
         }
@@ -270,8 +274,15 @@ impl<'d> Exchange<'d> {
     /// Watches the client while the other side is awaited. Bytes that come are its next request and stay in the buffer. A
     /// client that ends its side may still read, but is not waited for as long.
     fn poll_client(&mut self, cx: &mut Context<'_>) -> Poll<Fault> {
-        let is_read_elsewhere = matches!(self.sending, Sending::Underway(_));
-        if is_read_elsewhere || self.client_has_ended || !self.down.buffer.is_empty() {
+        if matches!(self.sending, Sending::Underway(_)) {
+            // It is read as its body is passed on, which may be blocked.
+            let sockets = [&self.down.stream, self.up.stream.tcp()];
+            return self.reset_check.poll_reset(cx, &sockets).map(|place| match place {
+                0 => Fault::Gone,
+                _ => self.ended_without_response(),
+            });
+        }
+        if self.client_has_ended || !self.down.buffer.is_empty() {
             return Poll::Pending;
         }
         let down = &mut *self.down;
@@ -281,7 +292,7 @@ impl<'d> Exchange<'d> {
                 self.client_has_ended = true;
                 down.watchdog.restart(PATIENCE_AFTER_END);
                 // The shorter time-out has to be armed.
-                if down.watchdog.poll_idle(cx).is_ready() {
+                if down.watchdog.poll_idle(cx, &self.reset_check).is_ready() {
                     return Poll::Ready(Fault::Gone);
                 }
             }

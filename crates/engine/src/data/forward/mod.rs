@@ -25,7 +25,7 @@ use super::http1::{FIRST_READ, HeadScanner, Scan, poll_fill};
 use super::relay::Relay;
 use super::server::{Permit, Proxy};
 use super::upstream::{Upstream, UpstreamConnection};
-use super::watchdog::Watchdog;
+use super::watchdog::{ResetCheck, Watchdog};
 
 /// A client's connection.
 #[derive(Debug)]
@@ -59,7 +59,7 @@ pub(crate) async fn serve(proxy: Arc<Proxy>, stream: TcpStream, permit: Permit) 
             Ok(Some(length)) => length,
             Ok(None) => return,
             Err(failure) => {
-                down.refuse(failure).await;
+                down.refuse(&proxy, failure).await;
                 return;
             }
         };
@@ -71,16 +71,19 @@ pub(crate) async fn serve(proxy: Arc<Proxy>, stream: TcpStream, permit: Permit) 
                 return connect::serve(&proxy, down, request, &snapshot).await;
             }
             Ok(Action::Exchange(request)) => exchange::serve(&proxy, &mut down, request).await,
-            Ok(Action::Answer(response)) if down.answer(&response).await => Next::Persist,
-            Ok(Action::Answer(_)) => Next::Abandon,
+            Ok(Action::Answer { response, is_persistent }) => match down.answer(&response).await {
+                true if is_persistent => Next::Persist,
+                true => Next::Close,
+                false => Next::Abandon,
+            },
             Err(failure) => {
-                down.refuse(failure).await;
+                down.refuse(&proxy, failure).await;
                 return;
             }
         };
         match next {
             Next::Persist => {}
-            Next::Close => return down.close().await,
+            Next::Close => return down.close(&proxy).await,
             Next::Abandon => return,
             Next::Relay(up) => return start_relay(&proxy, down, up.stream, up.buffer),
         }
@@ -123,7 +126,17 @@ impl Downstream {
                     Scan::Whole(_) | Scan::Partial => return Err(Failure::HeadTooLarge),
                 }
             }
-            match timeout_at(deadline, self.fill()).await {
+            if let Some(byte) = self.buffer.first()
+                && !is_start_of_request(*byte)
+            {
+                return Err(Failure::Malformed(if *byte == TLS_HANDSHAKE { SPOKEN_TO_IN_TLS } else { NO_REQUEST }));
+            }
+            let filled = tokio::select! {
+                filled = timeout_at(deadline, self.fill()) => filled,
+                // What is no whole head yet is no running exchange.
+                () = proxy.shutdown.draining() => return Ok(None),
+            };
+            match filled {
                 Ok(Ok(0) | Err(_)) => return Ok(None),
                 Ok(Ok(_)) => {}
                 // A connection without any request may have been opened just in case: no answer is expected on it.
@@ -142,7 +155,7 @@ impl Downstream {
         self.watchdog.restart(proxy.limits.http_idle);
         let Self { stream, buffer, watchdog, .. } = self;
         let first_bytes = poll_fn(|cx| {
-            if watchdog.poll_idle(cx).is_ready() {
+            if watchdog.poll_idle(cx, &ResetCheck::default()).is_ready() {
                 return Poll::Ready(Ok(0));
             }
             std::task::ready!(stream.poll_read_ready(cx))?;
@@ -164,20 +177,20 @@ impl Downstream {
     }
 
     /// Answers a request that cannot be served, and ends the connection: what follows on it cannot be trusted.
-    async fn refuse(self, failure: Failure) {
+    async fn refuse(self, proxy: &Proxy, failure: Failure) {
         debug!(code = failure.code(), "request refused");
-        self.answer_and_close(failure).await;
+        self.answer_and_close(proxy, failure).await;
     }
 
-    async fn answer_and_close(mut self, failure: Failure) {
+    async fn answer_and_close(mut self, proxy: &Proxy, failure: Failure) {
         if self.answer(&failure.response(true, false)).await {
-            self.close().await;
+            self.close(proxy).await;
         }
     }
 
     /// Closes our side first, and reads on for a moment: a socket that is closed with unread bytes in it is reset, and the
     /// reset may overtake the answer (RFC 9112 §9.6).
-    async fn close(mut self) {
+    async fn close(mut self, proxy: &Proxy) {
         if self.stream.shutdown().await.is_err() {
             return;
         }
@@ -192,10 +205,23 @@ impl Downstream {
             }
         };
         // The client may keep its side open for ever; nothing is lost by not waiting for it.
-        let _ = timeout(LINGER, read_on).await;
+        tokio::select! {
+            _ = timeout(LINGER, read_on) => {}
+            () = proxy.shutdown.draining() => {}
+        }
     }
 }
 
+/// The first byte of a method, or of an empty line before it.
+fn is_start_of_request(byte: u8) -> bool {
+    byte.is_ascii_graphic() || byte == b'\r'
+}
+
+/// The content type of a TLS record that begins a handshake (RFC 8446 §5.1).
+const TLS_HANDSHAKE: u8 = 0x16;
+const SPOKEN_TO_IN_TLS: &str =
+    "This proxy is spoken to in plain HTTP: its URL begins with http://, also for https sites";
+const NO_REQUEST: &str = "The request does not begin with a method";
 /// For a head to arrive, from its first byte on.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
 /// For an answer of our own, which fits any socket buffer unless its reader has stopped.

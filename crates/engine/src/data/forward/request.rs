@@ -16,8 +16,8 @@ pub(super) enum Action {
     Connect(ConnectRequest),
     /// Exchange HTTP messages.
     Exchange(Request),
-    /// Answer it here, and go on with the connection.
-    Answer(Vec<u8>),
+    /// Answer it here.
+    Answer { response: Vec<u8>, is_persistent: bool },
 }
 
 /// A CONNECT.
@@ -58,8 +58,8 @@ impl Request {
             return read_connect(&head, &facts, snapshot);
         }
         let (target, path) = Target::from_absolute_form(head.target).map_err(Failure::Malformed)?;
-        if let Some(answer) = facts.answer_as_last_recipient(head.method) {
-            return Ok(Action::Answer(answer));
+        if let Some(response) = facts.answer_as_last_recipient(head.method) {
+            return Ok(Action::Answer { response, is_persistent: facts.is_persistent });
         }
         let route = snapshot.rules.decide(&target.host).route;
         Ok(Action::Exchange(Self {
@@ -187,12 +187,14 @@ impl<'b> Facts<'b> {
         if self.max_forwards != Some(0) || !self.has_no_body() {
             return None;
         }
-        match method {
-            "OPTIONS" => Some(b"HTTP/1.1 204 No Content\r\n\r\n".to_vec()),
+        let head = match method {
+            "OPTIONS" => "HTTP/1.1 204 No Content\r\n",
             // What TRACE would show is the request itself, which may hold secrets.
-            "TRACE" => Some(b"HTTP/1.1 405 Method Not Allowed\r\nAllow: OPTIONS\r\nContent-Length: 0\r\n\r\n".to_vec()),
-            _ => None,
-        }
+            "TRACE" => "HTTP/1.1 405 Method Not Allowed\r\nAllow: OPTIONS\r\nContent-Length: 0\r\n",
+            _ => return None,
+        };
+        let connection = if self.is_persistent { "keep-alive" } else { "close" };
+        Some(format!("{head}Connection: {connection}\r\n\r\n").into_bytes())
     }
 }
 

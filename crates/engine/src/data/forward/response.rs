@@ -28,12 +28,19 @@ impl Response {
     }
 
     /// Reads a whole head and writes the one for the client.
-    pub(super) fn read(bytes: &[u8], request: &Request, may_persist: bool) -> Result<Self, Failure> {
+    ///
+    /// An other side that answers and closes before it has the whole request (`is_sent`) will not get the rest of it: it
+    /// stays on the client's connection, which cannot be used again then.
+    pub(super) fn read(bytes: &[u8], request: &Request, may_persist: bool, is_sent: bool) -> Result<Self, Failure> {
         let mut storage = HeadStorage::new();
         let head = ResponseHead::parse(bytes, &mut storage).map_err(|_| Failure::BadResponse)?;
         if request.route == Route::Gateway && head.status == 407 {
             // The credentials are ours, and so is the fault.
             return Err(Failure::Connect(ConnectError::Refusal(GatewayError::Status(407))));
+        }
+        if head.status == 407 {
+            // Only a proxy may ask that, and there is none behind us on this route.
+            return Err(Failure::BadResponse);
         }
         if head.status == 101 && !request.wants_websocket {
             return Err(Failure::BadResponse);
@@ -43,8 +50,12 @@ impl Response {
         // Chunks are unknown to HTTP/1.0: the end of the connection has to do.
         let is_dechunked = framing == Framing::Chunked && request.version == Version::Http10;
         let ends_with_connection = framing == Framing::UntilClose || is_dechunked;
-        let is_persistent = may_persist && request.is_persistent && !ends_with_connection && head.status != 101;
         let is_reusable = is_reusable(&head) && framing != Framing::UntilClose && head.status != 101;
+        let is_persistent = may_persist
+            && request.is_persistent
+            && !ends_with_connection
+            && head.status != 101
+            && (is_sent || is_reusable);
         let head_out = write_head(&head, framing, request, is_persistent, is_dechunked);
         Ok(Self { status: head.status, head: head_out, framing, is_persistent, ends_with_connection, is_reusable })
     }

@@ -65,10 +65,10 @@ pub(crate) fn request_framing<'b>(
     }
 }
 
-/// The framing of a final response to a request that was not HEAD, and whether the connection may be used again.
+/// The framing of a response to a request that was not HEAD.
 ///
-/// `Transfer-Encoding` wins over `Content-Length`, equal lengths are one, and an encoding that does not end in `chunked`
-/// runs until the connection closes (RFC 9112 §6.3).
+/// `Transfer-Encoding` wins over `Content-Length`, and equal lengths are one (RFC 9112 §6.3). Another coding than `chunked`
+/// is refused: it was not asked for, and would travel on without its name.
 pub(crate) fn response_framing<'b>(
     status: u16,
     version: Version,

@@ -1,6 +1,7 @@
 //! One way of a relay.
 
 use std::cell::RefCell;
+use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
@@ -57,11 +58,20 @@ enum State {
     Broken(Broken),
 }
 
-/// Which end of a direction has failed.
+/// Why a direction goes no further.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Broken {
-    Reading,
-    Writing,
+    /// One of the connections has failed.
+    Reset,
+    /// The writer's other side has closed. What it sent before may still wait to be read.
+    Closed,
+}
+
+impl Broken {
+    /// Of an error in writing.
+    pub(super) fn by(error: &io::Error) -> Self {
+        if error.kind() == io::ErrorKind::BrokenPipe { Self::Closed } else { Self::Reset }
+    }
 }
 
 impl Direction {
@@ -82,6 +92,15 @@ impl Direction {
         self.moved
     }
 
+    /// Whether bytes wait for the writer.
+    pub(super) fn is_blocked(&self) -> bool {
+        #[cfg(target_os = "linux")]
+        if self.splice.is_blocked() {
+            return true;
+        }
+        !self.unwritten.is_empty()
+    }
+
     /// Moves what there is to move. Ready once, and then again and again, when the direction has ended.
     pub(super) fn poll<R: Side, W: Side>(
         &mut self,
@@ -97,19 +116,20 @@ impl Direction {
                 State::Copying => ready!(self.poll_copy(cx, from, to)),
                 #[cfg(target_os = "linux")]
                 State::Splicing => ready!(self.poll_splice(cx, from, to)),
-                State::Ending => {
-                    ready!(Pin::new(&mut *to).poll_shutdown(cx)).map(|()| State::Ended).map_err(|_| Broken::Writing)
-                }
+                State::Ending => ready!(Pin::new(&mut *to).poll_shutdown(cx))
+                    .map(|()| State::Ended)
+                    .map_err(|error| Broken::by(&error)),
             };
             self.state = step.unwrap_or_else(State::Broken);
         }
     }
 
     fn poll_write_rest<W: Side>(&mut self, cx: &mut Context<'_>, to: &mut W) -> Poll<Result<State, Broken>> {
-        let written = ready!(Pin::new(to).poll_write(cx, &self.unwritten)).unwrap_or(0);
-        if written == 0 {
-            return Poll::Ready(Err(Broken::Writing));
-        }
+        let written = match ready!(Pin::new(to).poll_write(cx, &self.unwritten)) {
+            Ok(0) => return Poll::Ready(Err(Broken::Reset)),
+            Ok(written) => written,
+            Err(error) => return Poll::Ready(Err(Broken::by(&error))),
+        };
         self.moved += written as u64;
         self.unwritten.advance(written);
         if self.unwritten.is_empty() {
@@ -134,11 +154,11 @@ impl Direction {
                 Poll::Pending => {
                     // A TLS stream may hold bytes back until it is told to send them.
                     return match Pin::new(to).poll_flush(cx) {
-                        Poll::Ready(Err(_)) => Poll::Ready(Err(Broken::Writing)),
+                        Poll::Ready(Err(error)) => Poll::Ready(Err(Broken::by(&error))),
                         _ => Poll::Pending,
                     };
                 }
-                Poll::Ready(Err(_)) => return Poll::Ready(Err(Broken::Reading)),
+                Poll::Ready(Err(_)) => return Poll::Ready(Err(Broken::Reset)),
                 Poll::Ready(Ok(())) => {}
             }
             let filled = read.filled();
@@ -146,8 +166,9 @@ impl Direction {
                 return Poll::Ready(Ok(State::Ending));
             }
             let written = match Pin::new(&mut *to).poll_write(cx, filled) {
-                Poll::Ready(Ok(written)) if written > 0 => written,
-                Poll::Ready(_) => return Poll::Ready(Err(Broken::Writing)),
+                Poll::Ready(Ok(0)) => return Poll::Ready(Err(Broken::Reset)),
+                Poll::Ready(Ok(written)) => written,
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(Broken::by(&error))),
                 Poll::Pending => 0,
             };
             self.moved += written as u64;

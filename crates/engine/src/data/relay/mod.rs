@@ -16,13 +16,12 @@ use std::time::Duration;
 use bytes::BytesMut;
 use socket2::SockRef;
 use tokio::net::TcpStream;
-use tokio::time::{Instant, Sleep, sleep};
 use tracing::trace;
 
 use self::direction::{Broken, Direction};
 use super::server::Permit;
 use super::upstream::Upstream;
-use super::watchdog::Watchdog;
+use super::watchdog::{ResetCheck, Watchdog};
 
 /// A relay: a future that ends when both directions have ended, one side is reset, or nothing has moved for too long.
 ///
@@ -34,7 +33,7 @@ pub(crate) struct Relay {
     to_up: Direction,
     to_down: Direction,
     watchdog: Watchdog,
-    half_closed: HalfClosed,
+    reset_check: ResetCheck,
     /// The client's place among the connections.
     _permit: Permit,
 }
@@ -55,25 +54,30 @@ impl Relay {
             to_up: Direction::new(early_up),
             to_down: Direction::new(early_down),
             watchdog: Watchdog::new(idle),
-            half_closed: HalfClosed::default(),
+            reset_check: ResetCheck::default(),
             _permit: permit,
         }
     }
 
     /// Ready with whether the end is a regular one.
     fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
-        if self.watchdog.poll_idle(cx).is_ready() {
+        if self.watchdog.poll_idle(cx, &self.reset_check).is_ready() {
             return Poll::Ready(false);
         }
         let sent = self.to_up.poll(cx, &mut self.down, &mut self.up);
+        if sent == Poll::Ready(Err(Broken::Reset)) {
+            // To go on would pass a regular end on to the client: the system tells of a reset only once.
+            return Poll::Ready(false);
+        }
         let received = self.to_down.poll(cx, &mut self.up, &mut self.down);
         match (sent, received) {
             (Poll::Ready(Ok(())), Poll::Ready(Ok(()))) => Poll::Ready(true),
-            (Poll::Ready(Err(Broken::Reading)), _) | (_, Poll::Ready(Err(_))) => Poll::Ready(false),
-            // The other side takes no more, but what it said before may still wait in its socket.
-            (Poll::Ready(Err(Broken::Writing)), Poll::Ready(Ok(()))) => Poll::Ready(false),
-            (Poll::Pending, Poll::Pending) => Poll::Pending,
-            _ => self.half_closed.poll_reset(cx, &self.down, self.up.tcp()).map(|()| false),
+            (_, Poll::Ready(Err(_))) => Poll::Ready(false),
+            // The other side has closed, and what it said before has reached the client.
+            (Poll::Ready(Err(Broken::Closed)), Poll::Ready(Ok(()))) => Poll::Ready(true),
+            // A side that is not read at the moment, or not any more, has nobody who would learn of its reset.
+            (Poll::Pending, Poll::Pending) if !self.to_up.is_blocked() && !self.to_down.is_blocked() => Poll::Pending,
+            _ => self.reset_check.poll_reset(cx, &[&self.down, self.up.tcp()]).map(|_| false),
         }
     }
 }
@@ -94,30 +98,6 @@ impl Future for Relay {
     }
 }
 
-/// Looks after a relay of which one direction has ended: a side whose end was read is not read any more, and nobody would
-/// learn that it has been reset since.
-#[derive(Debug, Default)]
-struct HalfClosed {
-    timer: Option<Pin<Box<Sleep>>>,
-}
-
-impl HalfClosed {
-    /// Ready when one of the sockets was reset.
-    fn poll_reset(&mut self, cx: &mut Context<'_>, down: &TcpStream, up: &TcpStream) -> Poll<()> {
-        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep(RESET_CHECK)));
-        while timer.as_mut().poll(cx).is_ready() {
-            let is_reset = |socket: &TcpStream| !matches!(socket.take_error(), Ok(None));
-            if is_reset(down) || is_reset(up) {
-                return Poll::Ready(());
-            }
-            timer.as_mut().reset(Instant::now() + RESET_CHECK);
-        }
-        Poll::Pending
-    }
-}
-
-/// How often a half-closed relay is looked at. There are few of them, and they do not last.
-const RESET_CHECK: Duration = Duration::from_secs(2);
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -41,6 +41,11 @@ impl Splice {
         !self.is_refused
     }
 
+    /// Whether bytes wait in the pipe.
+    pub(super) fn is_blocked(&self) -> bool {
+        self.waiting > 0
+    }
+
     /// Moves bytes and counts those that were written. The pipe is empty, and given back, when this is ready or waits for
     /// the reader.
     pub(super) fn poll(
@@ -87,15 +92,15 @@ impl Splice {
                 self.is_refused = true;
                 Some(Spliced::Refused)
             }
-            Err(_) => Some(Spliced::Broken(Broken::Reading)),
+            Err(_) => Some(Spliced::Broken(Broken::Reset)),
         })
     }
 
     /// From the pipe to the writer.
     fn poll_out(&mut self, cx: &mut Context<'_>, to: &TcpStream, moved: &mut u64) -> Poll<Option<Spliced>> {
-        let Some(pipe) = &self.pipe else { return Poll::Ready(Some(Spliced::Broken(Broken::Writing))) };
+        let Some(pipe) = &self.pipe else { return Poll::Ready(Some(Spliced::Broken(Broken::Reset))) };
         if ready!(to.poll_write_ready(cx)).is_err() {
-            return Poll::Ready(Some(Spliced::Broken(Broken::Writing)));
+            return Poll::Ready(Some(Spliced::Broken(Broken::Reset)));
         }
         match to.try_io(Interest::WRITABLE, || move_bytes(&pipe.read, to, self.waiting)) {
             Ok(length) if length > 0 => {
@@ -103,7 +108,8 @@ impl Splice {
                 *moved += length as u64;
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            _ => return Poll::Ready(Some(Spliced::Broken(Broken::Writing))),
+            Err(error) => return Poll::Ready(Some(Spliced::Broken(Broken::by(&error)))),
+            Ok(_) => return Poll::Ready(Some(Spliced::Broken(Broken::Reset))),
         }
         if self.waiting == 0 && self.small_reads >= SMALL_READS {
             self.small_reads = 0;

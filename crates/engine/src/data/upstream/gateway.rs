@@ -1,12 +1,15 @@
 //! The way through the gateway: TLS to it, and CONNECT.
 
+use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::{Buf as _, BytesMut};
+use futures_util::future::{Either, select};
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsConnector;
 
 use super::{ConnectError, Connector, DialError, Upstream};
@@ -72,17 +75,24 @@ impl Connector {
         credentials: &Credentials,
     ) -> Result<(Upstream, BytesMut), ConnectError> {
         let authority = format!("{host}:{port}");
+        let fresh = async {
+            let stream = self.dial_gateway().await.map_err(ConnectError::Gateway)?;
+            ask(stream, &authority, credentials).await.map_err(ConnectError::Refusal)
+        };
         let connect = async {
-            if let Some(mut stream) = self.take_warm() {
-                match ask(&mut stream, &authority, credentials).await {
-                    // It was closed a moment ago: nobody has read the request.
-                    Err(GatewayError::Closed) => {}
-                    answer => return answer.map(|early| (stream, early)).map_err(ConnectError::Refusal),
-                }
+            let Some(stream) = self.take_warm() else { return fresh.await };
+            let warm = pin!(ask(stream, &authority, credentials));
+            match select(warm, pin!(sleep(WARM_HEAD_START))).await {
+                // It was closed a moment ago: nobody has read the request.
+                Either::Left((Err(GatewayError::Closed), _)) => fresh.await,
+                Either::Left((answer, _)) => answer.map_err(ConnectError::Refusal),
+                // The gateway is slow, or has forgotten this connection: whichever answers first.
+                Either::Right((_, warm)) => match select(warm, pin!(fresh)).await {
+                    Either::Left((Err(_), fresh)) => fresh.await,
+                    Either::Left((answer, _)) => answer.map_err(ConnectError::Refusal),
+                    Either::Right((answer, _)) => answer,
+                },
             }
-            let mut stream = self.dial_gateway().await.map_err(ConnectError::Gateway)?;
-            let early = ask(&mut stream, &authority, credentials).await.map_err(ConnectError::Refusal)?;
-            Ok((stream, early))
         };
         timeout(self.timeout, connect).await.unwrap_or(Err(ConnectError::Gateway(DialError::TimedOut)))
     }
@@ -111,7 +121,11 @@ impl Connector {
 }
 
 /// Sends CONNECT and reads the answer (RFC 9110 §9.3.6). Any 2xx will do; interim answers are skipped.
-async fn ask(stream: &mut Upstream, authority: &str, credentials: &Credentials) -> Result<BytesMut, GatewayError> {
+async fn ask(
+    mut stream: Upstream,
+    authority: &str,
+    credentials: &Credentials,
+) -> Result<(Upstream, BytesMut), GatewayError> {
     let authorization = credentials.authorization().expose();
     let request =
         format!("CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\nProxy-Authorization: {authorization}\r\n\r\n");
@@ -119,12 +133,12 @@ async fn ask(stream: &mut Upstream, authority: &str, credentials: &Credentials) 
     stream.flush().await.map_err(|_| GatewayError::Closed)?;
     let mut buffer = BytesMut::with_capacity(FIRST_READ);
     loop {
-        let (status, length) = read_status(stream, &mut buffer).await?;
+        let (status, length) = read_status(&mut stream, &mut buffer).await?;
         buffer.advance(length);
         match status {
             101 => return Err(GatewayError::Malformed),
             100..=199 => {}
-            200..=299 => return Ok(buffer),
+            200..=299 => return Ok((stream, buffer)),
             status => return Err(GatewayError::Status(status)),
         }
     }
@@ -155,5 +169,7 @@ impl std::fmt::Debug for Gateway {
     }
 }
 
+/// After this the answer on a connection that was made in advance is raced against a new one.
+const WARM_HEAD_START: Duration = Duration::from_secs(1);
 /// No certificate has this name. It stands for a host name that no certificate can have either.
 const UNNAMEABLE: std::net::IpAddr = std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED);

@@ -17,7 +17,6 @@ use tokio::time::timeout;
 
 pub use resolve::{Resolution, Resolve, Resolved, SystemResolver};
 
-pub(crate) use dial::is_out_of_descriptors;
 pub(crate) use gateway::{Gateway, GatewayError};
 pub(crate) use pool::{Pool, PoolKey};
 pub(crate) use stream::{Upstream, UpstreamConnection};

@@ -43,7 +43,8 @@ impl Warm {
     /// How many connections to make now. Each has to be followed by [`end_dial`](Self::end_dial).
     pub(super) fn begin_dials(&self) -> usize {
         let mut state = self.state();
-        let wanted = state.asked.len().min(MAX_READY);
+        // One alone is no demand yet.
+        let wanted = state.asked.len().saturating_sub(1);
         let missing = wanted.saturating_sub(state.ready.len() + state.dialling);
         state.dialling += missing;
         missing
