@@ -296,8 +296,8 @@ fn entity_tag(headers: &HeaderMap) -> Option<String> {
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
     let asked = text(header::RETRY_AFTER)?.trim();
-    if asked.bytes().all(|byte| byte.is_ascii_digit()) && !asked.is_empty() {
-        return Some(Duration::from_secs(asked.parse().unwrap_or(u64::MAX)));
+    if let Ok(seconds) = asked.parse() {
+        return Some(Duration::from_secs(seconds));
     }
     let now = text(header::DATE).and_then(|date| httpdate::parse_http_date(date).ok());
     let until = httpdate::parse_http_date(asked).ok()?;
