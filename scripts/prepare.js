@@ -58,7 +58,8 @@ function install() {
   const installed = path.join(ROOT, 'node_modules', '.package-lock.json');
   const lock = path.join(ROOT, 'package-lock.json');
   if (existsSync(installed) && statSync(installed).mtimeMs >= statSync(lock).mtimeMs) return;
-  run('npm', ['ci', '--no-audit', '--no-fund']);
+  // Not `npm ci`: it refuses a lock file that was written beside a registry without the packages of every platform.
+  run('npm', ['install', '--no-save', '--no-audit', '--no-fund']);
 }
 
 /** Builds the addon for release, unless it is newer than its sources. */
