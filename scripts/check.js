@@ -6,7 +6,7 @@
  * that says so; with CI=true they are installed first.
  */
 
-const { ROOT, install, start, works } = require('./prepare.js');
+const { ROOT, build, install, start, works } = require('./prepare.js');
 
 /**
  * @typedef {object} Check
@@ -68,6 +68,8 @@ function run({ name, command, probe, installation }) {
 }
 
 install();
+// The types of the addon are written by its build.
+build();
 const outcomes = CHECKS.map((check) => ({ name: check.name, outcome: run(check) }));
 console.log(outcomes.map(({ name, outcome }) => `${name}: ${outcome}`).join(', '));
 process.exitCode = outcomes.some(({ outcome }) => outcome === 'failed') ? 1 : 0;
