@@ -46,10 +46,12 @@ function writeDocuments(results, verdicts, tables, environment) {
   writeFileSync(PAGE, page.slice(0, before) + generated + page.slice(after));
 }
 
-/** JSON with a line for each figure, so that two runs can be compared by eye. @param {unknown} value */
+/** JSON as the formatter writes it: each list of rounds on one line. @param {unknown} value */
 function stringify(value) {
-  return JSON.stringify(value, null, 1).replace(/\[[^[\]{}]*\]/g, (list) =>
-    list.replace(/\s+/g, ' '),
+  const lists = /\[\s+([^[\]{}]*?)\s+\]/g;
+  return JSON.stringify(value, null, 2).replace(
+    lists,
+    (_, items) => `[${items.replace(/\s+/g, ' ')}]`,
   );
 }
 
