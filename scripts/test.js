@@ -69,7 +69,7 @@ async function rust() {
 async function javascript() {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'aluvia-test-'));
   const report = path.join(folder, 'report.json');
-  const vitest = require.resolve('vitest/vitest.mjs', { paths: [ROOT] });
+  const vitest = path.join(ROOT, 'node_modules', 'vitest', 'vitest.mjs');
   const { status } = await runAndRead(process.execPath, [
     vitest,
     'run',
