@@ -17,9 +17,9 @@ function prepare({ isBuilt }) {
     );
     process.exit(1);
   }
-  install();
   installPeers();
   if (isBuilt) return;
+  install();
   if (!works('cargo', ['--version'])) {
     console.error('A Rust toolchain is needed: see https://rustup.rs');
     process.exit(1);

@@ -116,12 +116,17 @@ class Results {
     const told = figures.flatMap((figure) => {
       const median = this.median(scenario, peer, figure);
       if (median === undefined) return [];
+      // No errors are no news.
+      if (NEWS.includes(figure) && samples.every((sample) => !sample[figure])) return [];
       const rounds = samples.map((sample) => brief(sample[figure]));
       return [[figure, { median: brief(median), rounds }]];
     });
     return Object.fromEntries(told);
   }
 }
+
+/** What is told only where there is any. @type {Figure[]} */
+const NEWS = ['errors', 'reconnects', 'stolenCpu'];
 
 /** Nobody measures six digits. @param {number | undefined} value */
 function brief(value) {
