@@ -101,7 +101,7 @@ class AluviaClientSession {
 
   /** Closes the agent's idle connections, and each other one when its exchange is over. */
   #drainAgent() {
-    this.#agent ??= adapters.nodeAgent(this.url);
+    if (!this.#agent) return;
     this.#agent.on('free', (socket) => socket.destroy());
     for (const sockets of Object.values(this.#agent.freeSockets)) {
       for (const socket of sockets ?? []) socket.destroy();

@@ -139,3 +139,25 @@ async fn max_forwards_counts_down_and_ends_here_at_zero() {
     assert_eq!(ended.status, 204);
     assert_eq!(origin.heads(), [format!("OPTIONS * HTTP/1.1\r\nHost: {at}\r\nMax-Forwards: 1")]);
 }
+
+#[tokio::test]
+async fn an_answer_of_our_own_ends_the_connection_where_the_client_wants_that() {
+    let proxy = proxy().await;
+    for request in [
+        "OPTIONS http://a.test/ HTTP/1.0\r\nMax-Forwards: 0\r\n\r\n",
+        "TRACE http://a.test/ HTTP/1.1\r\nHost: a.test\r\nMax-Forwards: 0\r\nConnection: close\r\n\r\n",
+    ] {
+        let mut client = proxy.connect().await;
+        client.send(request).await;
+        assert_eq!(client.response().await.field("connection"), Some("close"), "{request:?}");
+        assert!(client.has_ended().await, "{request:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_speaks_tls_to_the_port_is_told_so_at_once() {
+    let response = proxy().await.ask(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03").await;
+
+    assert_eq!(response.status, 400);
+    assert!(response.text().contains("plain HTTP"), "{}", response.text());
+}

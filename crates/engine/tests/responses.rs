@@ -185,3 +185,15 @@ async fn answer_to(head: &str) -> Response {
     peer.send(format!("{head}ok")).await;
     client.response().await
 }
+
+#[tokio::test]
+async fn a_407_of_an_origin_never_reaches_the_client() {
+    let scene = Scene::direct().await;
+    let (mut client, mut peer, _) = scene.request("GET", "\r\n").await;
+
+    peer.send("HTTP/1.1 407 Give\r\nProxy-Authenticate: Basic\r\nContent-Length: 0\r\n\r\n").await;
+    let response = client.response().await;
+
+    assert_eq!((response.status, response.reason()), (502, "ALUVIA_BAD_RESPONSE"));
+    assert_eq!(response.field("proxy-authenticate"), None);
+}

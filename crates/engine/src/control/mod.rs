@@ -40,6 +40,15 @@ struct Known {
     updates: u64,
 }
 
+impl Known {
+    /// Makes the next poll an unconditional one, and answers to those that are under way too old. An entity tag in the answer
+    /// to a PATCH need not be that of a later GET.
+    fn outdate(&mut self) {
+        self.updates += 1;
+        self.etag = None;
+    }
+}
+
 impl Control {
     /// Fetches the first snapshot.
     pub(crate) async fn start(api: Api) -> Result<(Self, Reader), ApiError> {
@@ -57,13 +66,8 @@ impl Control {
     pub(crate) async fn update(&self, update: &Update) -> Result<(), ApiError> {
         let _one_at_a_time = self.updating.lock().await;
         let told = self.api.update(update).await?;
-        {
-            // Whatever comes next, polls that are under way are older than this, and an entity tag in the answer to a PATCH
-            // need not be that of a later GET.
-            let mut known = self.known();
-            known.updates += 1;
-            known.etag = None;
-        }
+        // Polls that are under way are older than this, also where the new configuration cannot be read back.
+        self.known().outdate();
         let account = match told {
             Some(account) => account,
             // The answer did not tell the whole configuration: ask for it. Where that fails, the next poll brings it.
@@ -72,7 +76,9 @@ impl Control {
                 Fetched::Unchanged => return Err(ApiError::NotAsked),
             },
         };
-        let _known = self.known();
+        let mut known = self.known();
+        // A poll may have come in between, and what it knows is not what is in force now.
+        known.outdate();
         self.put_in_force(account.into_snapshot());
         Ok(())
     }
