@@ -72,6 +72,8 @@ pub struct Config {
     pub limits: Limits,
     /// Whom to trust on TLS connections of our own.
     pub roots: TlsRoots,
+    /// Whether bulk moves within the kernel where the system can do that. No option: it is there for comparison.
+    pub splices: bool,
 }
 
 /// What clients may ask of the proxy.
@@ -183,6 +185,7 @@ impl Options {
             drain_timeout: drain_timeout(self.drain_timeout_ms)?,
             limits,
             roots: roots(&self.ca, self.extra_ca.as_deref())?,
+            splices: true,
         })
     }
 

@@ -92,6 +92,7 @@ impl Client {
             roots: &config.roots,
             connect_timeout: config.connect_timeout,
             limits: config.limits,
+            splices: config.splices,
             shutdown: shutdown.clone(),
         };
         let address = Proxy::start(config.local_port, settings)

@@ -185,7 +185,7 @@ async fn a_response_that_ends_with_its_connection_and_breaks_off_reaches_the_cli
         ("HTTP/1.0", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n"),
     ];
     for (version, response) in cases {
-        let (proxy, origin) = (proxy().await, Peer::start().await);
+        let (proxy, origin) = (proxy().await, Peer::start());
         let at = origin.address;
         let mut client = proxy.connect().await;
         client.send(format!("GET http://{at}/ {version}\r\nHost: {at}\r\n\r\n")).await;
@@ -235,7 +235,7 @@ async fn responses_without_a_body_leave_both_connections_usable() {
 
 #[tokio::test]
 async fn a_client_of_http_1_0_gets_the_bare_data_of_chunks() {
-    let (proxy, origin) = (proxy().await, Peer::start().await);
+    let (proxy, origin) = (proxy().await, Peer::start());
     let at = origin.address;
     let mut client = proxy.connect().await;
     client.send(format!("GET http://{at}/ HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")).await;

@@ -13,7 +13,7 @@ use support::{soon, spawn, within};
 
 #[tokio::test]
 async fn a_connect_is_served_however_clients_ask_for_it() {
-    let origin = Peer::start().await;
+    let origin = Peer::start();
     let at = origin.address;
     let cases = [
         format!("CONNECT {at} HTTP/1.1\r\nHost: {at}\r\n\r\n"),
@@ -39,7 +39,7 @@ async fn a_connect_is_served_however_clients_ask_for_it() {
 
 #[tokio::test]
 async fn a_connect_reaches_this_machine_by_each_of_its_names() {
-    let (proxy, origin) = (proxy().await, Peer::start().await);
+    let (proxy, origin) = (proxy().await, Peer::start());
     for host in
         ["localhost", "App.LocalHost.", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "127.1", "0x7f000001", "0.0.0.0"]
     {
@@ -54,7 +54,7 @@ async fn a_connect_to_an_ipv6_address_is_served() {
     if !has_ipv6() {
         return;
     }
-    let origin = Peer::at((Ipv6Addr::LOCALHOST, 0).into()).await;
+    let origin = Peer::at((Ipv6Addr::LOCALHOST, 0).into());
     for proxy in [proxy().await, proxy_by_gateway().await] {
         let (mut client, mut peer) = tokio::join!(proxy.connected_to(origin.address), origin.accept());
 
@@ -64,7 +64,7 @@ async fn a_connect_to_an_ipv6_address_is_served() {
 
 #[tokio::test]
 async fn a_connect_may_follow_another_request_on_its_connection() {
-    let (proxy, origin, target) = (proxy().await, Origin::start().await, Peer::start().await);
+    let (proxy, origin, target) = (proxy().await, Origin::start().await, Peer::start());
     let (at, to) = (origin.address, target.address);
     let get = format!("GET http://{at}/ HTTP/1.1\r\nHost: {at}\r\n\r\n");
     let connect = format!("CONNECT {to} HTTP/1.1\r\nHost: {to}\r\n\r\nearly");

@@ -44,7 +44,7 @@ async fn credentials_of_any_bytes_but_control_characters_reach_the_gateway() {
         ("~!$&()*+", "\u{a0}\u{ffff}"),
     ];
     for (username, password) in cases {
-        let origin = Peer::start().await;
+        let origin = Peer::start();
         let proxy = setup(&["*"]).credentials(username, password).gateway(Gateway::at(origin.address)).start().await;
         for request in ["CONNECT a.test:443 HTTP/1.1\r\n\r\n", "GET http://a.test/ HTTP/1.1\r\nHost: a.test\r\n\r\n"] {
             let mut client = proxy.connect().await;
@@ -202,7 +202,7 @@ async fn nonsense_from_the_gateway_is_not_waited_upon() {
 #[tokio::test]
 async fn a_gateway_that_does_not_answer_a_connect_is_a_timeout() {
     for begin in ["", "HTTP/1.1 200 OK\r\n", "HTTP/1.1 100 Continue\r\n\r\n"] {
-        let peer = Peer::start().await;
+        let peer = Peer::start();
         let setup = setup(&["*"]).gateway(Gateway::at(peer.address));
         let proxy = setup.options(|options| options.connect_timeout_ms = Some(200.0)).start().await;
 

@@ -11,7 +11,7 @@ use support::{EVERYTHING, Gateway, Names, Origin, Peer, Proxy, origin, setup, so
 
 #[tokio::test]
 async fn connects_and_plain_requests_go_through_an_https_gateway() {
-    let (ca, origin) = (Authority::new(), Peer::start().await);
+    let (ca, origin) = (Authority::new(), Peer::start());
     let behind = Gateway::start().await;
     let proxy = ca.by_https(ca.serve("127.0.0.1", behind.address).await).start().await;
 
@@ -90,7 +90,7 @@ async fn a_gateway_that_is_spoken_to_in_the_clear_but_wants_tls_is_told() {
 
 #[tokio::test]
 async fn a_handshake_that_does_not_end_is_a_timeout() {
-    let (ca, silent) = (Authority::new(), Peer::start().await);
+    let (ca, silent) = (Authority::new(), Peer::start());
     let setup = ca.by_https(silent.address).options(|options| options.connect_timeout_ms = Some(200.0));
 
     for told in told(&setup.start().await).await {

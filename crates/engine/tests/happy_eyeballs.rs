@@ -13,7 +13,7 @@ use support::{Names, Peer, Proxy, Raw, black_hole, has_ipv6, setup};
 
 #[tokio::test]
 async fn an_address_that_does_not_answer_costs_a_quarter_of_a_second() {
-    let origin = Peer::start().await;
+    let origin = Peer::start();
     let port = origin.address.port();
     let _hole = black_hole((SECOND, port)).await;
     let proxy = proxy_that_knows(&["127.0.0.2", "127.0.0.1"]).await;
@@ -35,7 +35,7 @@ async fn an_address_that_does_not_answer_costs_a_quarter_of_a_second() {
 
 #[tokio::test]
 async fn a_refused_address_costs_no_time() {
-    let origin = Peer::start().await;
+    let origin = Peer::start();
     // At a quarter of a second each, these would take longer than a connect may.
     let addresses: Vec<&str> = repeat_n("127.0.0.2", 20).chain(once("127.0.0.1")).collect();
     let proxy = proxy_that_knows(&addresses).await;
@@ -48,7 +48,7 @@ async fn families_take_turns() {
     if !has_ipv6() {
         return;
     }
-    let origin = Peer::at((Ipv6Addr::LOCALHOST, 0).into()).await;
+    let origin = Peer::at((Ipv6Addr::LOCALHOST, 0).into());
     let _hole = black_hole((SECOND, origin.address.port())).await;
     // If all of one family came first, these would take longer than a connect may.
     let addresses: Vec<&str> = repeat_n("127.0.0.2", 20).chain(once("::1")).collect();
@@ -62,8 +62,8 @@ async fn the_resolvers_first_choice_is_the_only_one_tried_where_it_answers() {
     if !has_ipv6() {
         return;
     }
-    let ipv4 = Peer::start().await;
-    let ipv6 = Peer::at((Ipv6Addr::LOCALHOST, ipv4.address.port()).into()).await;
+    let ipv4 = Peer::start();
+    let ipv6 = Peer::at((Ipv6Addr::LOCALHOST, ipv4.address.port()).into());
     for (addresses, first, second) in [(["::1", "127.0.0.1"], &ipv6, &ipv4), (["127.0.0.1", "::1"], &ipv4, &ipv6)] {
         let proxy = proxy_that_knows(&addresses).await;
 
@@ -78,7 +78,7 @@ async fn the_resolvers_first_choice_is_the_only_one_tried_where_it_answers() {
 
 #[tokio::test]
 async fn ipv4_steps_in_where_ipv6_is_refused() {
-    let origin = Peer::start().await;
+    let origin = Peer::start();
     let proxy = proxy_that_knows(&["::1", "127.0.0.1"]).await;
 
     assert_connects(&proxy, &origin).await;

@@ -73,7 +73,7 @@ async fn early_hints_travel_before_the_response_is_there() {
 
 #[tokio::test]
 async fn a_client_of_http_1_0_is_spared_interim_responses() {
-    let (proxy, origin) = (proxy().await, Peer::start().await);
+    let (proxy, origin) = (proxy().await, Peer::start());
     let at = origin.address;
     let mut client = proxy.connect().await;
     client.send(format!("POST http://{at}/ HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\nhi")).await;

@@ -186,7 +186,7 @@ async fn a_session_that_is_dropped_cuts_everything() {
 
 #[tokio::test]
 async fn a_request_keeps_the_snapshot_it_started_with_and_the_next_one_follows_the_new_rules() {
-    let (origin, gateway) = (Peer::start().await, Peer::start().await);
+    let (origin, gateway) = (Peer::start(), Peer::start());
     let names = Names::new(&[("moving.test", &["127.0.0.1"])]);
     let proxy = setup(&["moving.test"]).resolver(&names).gateway(Gateway::at(gateway.address)).start().await;
     let moving = format!("moving.test:{}", origin.address.port());
@@ -252,7 +252,7 @@ async fn rules_that_a_poll_has_brought_decide_the_next_request() {
 #[tokio::test]
 async fn credentials_that_have_changed_go_with_the_next_request() {
     let (first, second) = ("Basic dXNlcjpwYXNzd29yZA==", "Basic dXNlcjpvdGhlcg==");
-    let gateway = Peer::start().await;
+    let gateway = Peer::start();
     let proxy = setup(&["*"]).gateway(Gateway::at(gateway.address)).start().await;
     let mut client = proxy.connect().await;
     client.send("GET http://a.test/ HTTP/1.1\r\nHost: a.test\r\n\r\n").await;

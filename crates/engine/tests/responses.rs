@@ -176,7 +176,7 @@ async fn a_client_can_go_on_after_an_answer_of_the_proxy_itself() {
 
 /// What a client gets where an origin answers with this head and `ok`, and keeps its connection open.
 async fn answer_to(head: &str) -> Response {
-    let (proxy, origin): (Proxy, _) = (proxy().await, Peer::start().await);
+    let (proxy, origin): (Proxy, _) = (proxy().await, Peer::start());
     let at = origin.address;
     let mut client = proxy.connect().await;
     client.send(format!("GET http://{at}/ HTTP/1.1\r\nHost: {at}\r\n\r\n")).await;

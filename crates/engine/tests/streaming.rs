@@ -147,7 +147,7 @@ async fn large_amounts_pass_a_connect_unharmed_both_ways_at_once() {
     let ca = Authority::new();
     let front = ca.serve("127.0.0.1", Gateway::start().await.address).await;
     for proxy in [proxy().await, proxy_by_gateway().await, ca.by_https(front).start().await] {
-        let origin = Peer::start().await;
+        let origin = Peer::start();
         let (mut client, mut peer) = tokio::join!(proxy.connected_to(origin.address), origin.accept());
         let (client, peer) = (&mut client.stream, &mut peer.stream);
         let ((mut client_in, mut client_out), (mut peer_in, mut peer_out)) = (client.split(), peer.split());

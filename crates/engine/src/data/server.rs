@@ -25,6 +25,8 @@ pub(crate) struct Proxy {
     pub(super) pool: Pool,
     pub(super) shutdown: Shutdown,
     pub(super) limits: Limits,
+    /// Whether bulk may move within the kernel.
+    pub(super) splices: bool,
     /// One for each connection that may be taken.
     permits: Arc<Semaphore>,
 }
@@ -38,6 +40,7 @@ pub(crate) struct ProxySettings<'a> {
     pub(crate) roots: &'a TlsRoots,
     pub(crate) connect_timeout: Duration,
     pub(crate) limits: Limits,
+    pub(crate) splices: bool,
     pub(crate) shutdown: Shutdown,
 }
 
@@ -62,6 +65,7 @@ impl Proxy {
             pool: Pool::default(),
             shutdown: settings.shutdown,
             limits: settings.limits,
+            splices: settings.splices,
             permits: Arc::new(Semaphore::new(settings.limits.connections)),
         });
         let sweeper = Arc::clone(&proxy);
@@ -142,8 +146,8 @@ fn listen(port: u16) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-/// Browsers open hundreds of connections in a moment.
-const BACKLOG: u32 = 1024;
+/// As many as Linux lets wait by default; other systems take fewer. Browsers open hundreds of connections in a moment.
+const BACKLOG: u32 = 4096;
 /// Between two attempts to accept without descriptors: little work, and soon enough once there are some.
 const STARVED_PAUSE: Duration = Duration::from_millis(100);
 /// How often idle upstream connections are looked over.

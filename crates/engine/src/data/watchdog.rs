@@ -8,6 +8,8 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep};
 
+use super::upstream::{Upstream, has_failed};
+
 /// A timer that is set once and looks at the clock of the last activity only when it fires.
 #[derive(Debug)]
 pub(crate) struct Watchdog {
@@ -49,6 +51,15 @@ impl Watchdog {
     }
 }
 
+/// A side of the proxy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Side {
+    /// The client's.
+    Down,
+    /// The origin's, or the gateway's.
+    Up,
+}
+
 /// Finds out that a socket was reset while nobody reads from it: one whose end was read before, or that has to wait because
 /// what it sent last could not be passed on yet.
 #[derive(Debug, Default)]
@@ -62,13 +73,15 @@ impl ResetCheck {
         self.timer.as_ref().is_some_and(|timer| timer.is_elapsed())
     }
 
-    /// To be called while that is so. Ready with the place of a socket that was reset.
-    pub(crate) fn poll_reset(&mut self, cx: &mut Context<'_>, sockets: &[&TcpStream]) -> Poll<usize> {
+    /// To be called while that is so. Ready with the side that was reset.
+    pub(crate) fn poll_reset(&mut self, cx: &mut Context<'_>, down: &TcpStream, up: &mut Upstream) -> Poll<Side> {
         let timer = self.timer.get_or_insert_with(|| Box::pin(sleep(RESET_CHECK)));
         while timer.as_mut().poll(cx).is_ready() {
-            let is_reset = |socket: &&TcpStream| !matches!(socket.take_error(), Ok(None));
-            if let Some(place) = sockets.iter().position(is_reset) {
-                return Poll::Ready(place);
+            if has_failed(down) {
+                return Poll::Ready(Side::Down);
+            }
+            if up.has_failed(cx) {
+                return Poll::Ready(Side::Up);
             }
             timer.as_mut().reset(Instant::now() + RESET_CHECK);
         }

@@ -6,6 +6,7 @@
 mod host;
 mod pattern;
 mod rules;
+mod suffix;
 
 pub use host::{Host, HostError};
 pub use pattern::{HostPattern, PatternError};

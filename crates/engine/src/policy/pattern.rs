@@ -1,6 +1,7 @@
 //! The pattern of a rule: which hosts it names.
 
 use super::host::{Host, HostError};
+use super::suffix::public_suffix;
 
 /// Which hosts a rule names. One that exists is valid.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,29 +71,12 @@ impl HostPattern {
 }
 
 /// What stands before the public suffix of a name: `google` for `google.co.uk`, `www.google` for `www.google.com`.
-///
-/// The suffix is that of the ICANN section of the Public Suffix List: with the private section, `google.github.io` would
-/// match `google.*`. An unlisted top-level domain is a suffix by the list's default rule.
 pub(super) fn before_public_suffix(host: &Host) -> Option<&str> {
     if host.ip().is_some() {
         return None;
     }
     let name = host.as_str();
-    let suffix = icann_suffix(name)?;
-    name.strip_suffix(suffix)?.strip_suffix('.')
-}
-
-fn icann_suffix(name: &str) -> Option<&str> {
-    let mut rest = name;
-    loop {
-        let suffix = psl::suffix(rest.as_bytes())?;
-        let text = std::str::from_utf8(suffix.as_bytes()).ok()?;
-        if suffix.typ() != Some(psl::Type::Private) {
-            return Some(text);
-        }
-        // A private suffix stands below an ICANN one: look again without its first label.
-        rest = text.split_once('.')?.1;
-    }
+    name.strip_suffix(public_suffix(name))?.strip_suffix('.')
 }
 
 fn parse_host(text: &str) -> Result<Host, PatternError> {

@@ -3,7 +3,9 @@
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
+use socket2::SockRef;
 use tokio::io::copy_bidirectional;
 use tokio::net::TcpStream;
 
@@ -14,6 +16,13 @@ use super::{Raw, listen};
 pub struct Gateway {
     pub address: SocketAddr,
     heads: Arc<Mutex<Vec<String>>>,
+}
+
+/// Lets both connections end with a reset: what happens to one happens to the other.
+pub fn reset_both(one: &TcpStream, other: &TcpStream) {
+    for socket in [one, other] {
+        SockRef::from(socket).set_linger(Some(Duration::ZERO)).unwrap();
+    }
 }
 
 /// `user:password`, as a field value.
@@ -32,8 +41,9 @@ impl Gateway {
             match TcpStream::connect(target).await {
                 Ok(mut origin) => {
                     client.send("HTTP/1.1 200 OK\r\n\r\n").await;
-                    // How it ends is not the gateway's business.
-                    let _ = copy_bidirectional(&mut client.stream, &mut origin).await;
+                    if copy_bidirectional(&mut client.stream, &mut origin).await.is_err() {
+                        reset_both(&client.stream, &origin);
+                    }
                 }
                 Err(_) => client.send("HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n").await,
             }

@@ -9,6 +9,7 @@
 pub mod api;
 pub mod client;
 pub mod gateway;
+pub mod http2;
 pub mod names;
 pub mod origin;
 pub mod scene;
@@ -20,7 +21,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use aluvia_engine::{Client, Options, Resolve, Session};
+use aluvia_engine::{Client, Config, Options, Resolve, Session};
 use socket2::{Domain, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -45,6 +46,7 @@ pub struct Setup {
     pub gateway: Option<Gateway>,
     pub resolver: Option<Arc<dyn Resolve>>,
     pub options: Options,
+    pub change: fn(&mut Config),
 }
 
 /// A proxy that sends everything direct.
@@ -73,6 +75,7 @@ pub fn setup(rules: &[&str]) -> Setup {
             drain_timeout_ms: Some(500.0),
             ..Options::default()
         },
+        change: |_| {},
     }
 }
 
@@ -89,7 +92,9 @@ impl Setup {
             gateway_port: Some(f64::from(gateway.address.port())),
             ..self.options
         };
-        let mut client = Client::new(config.validate().unwrap());
+        let mut config = config.validate().unwrap();
+        (self.change)(&mut config);
+        let mut client = Client::new(config);
         if let Some(resolver) = self.resolver {
             client = client.with_resolver(resolver);
         }
@@ -109,6 +114,12 @@ impl Setup {
 
     pub fn credentials(mut self, username: &str, password: &str) -> Self {
         self.credentials = (username.to_owned(), password.to_owned());
+        self
+    }
+
+    /// Changes what is no option.
+    pub fn config(mut self, change: fn(&mut Config)) -> Self {
+        self.change = change;
         self
     }
 
@@ -147,7 +158,7 @@ where
     F: Fn(TcpStream) -> T + Send + Sync + 'static,
     T: Future<Output = ()> + Send + 'static,
 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let listener = queueing_listener((Ipv4Addr::LOCALHOST, 0).into());
     let address = listener.local_addr().unwrap();
     spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
@@ -155,6 +166,14 @@ where
         }
     });
     address
+}
+
+/// A listener with room for a thousand connections at once. Linux loses what does not fit, for seconds or for good.
+fn queueing_listener(address: SocketAddr) -> TcpListener {
+    let socket = bound(address);
+    socket.listen(4096).unwrap();
+    socket.set_nonblocking(true).unwrap();
+    TcpListener::from_std(socket.into()).unwrap()
 }
 
 /// An address on which nobody listens, and which nobody else gets while this is kept. A session may be told to listen there.

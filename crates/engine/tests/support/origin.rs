@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use tokio::io::ReadBuf;
 use tokio::net::{TcpListener, TcpStream};
 
-use super::{Raw, listen, soon};
+use super::{Raw, listen, queueing_listener, soon};
 
 /// An origin that answers every request, and remembers what it got.
 pub struct Origin {
@@ -71,12 +71,12 @@ impl Origin {
 }
 
 impl Peer {
-    pub async fn start() -> Self {
-        Self::at((Ipv4Addr::LOCALHOST, 0).into()).await
+    pub fn start() -> Self {
+        Self::at((Ipv4Addr::LOCALHOST, 0).into())
     }
 
-    pub async fn at(address: SocketAddr) -> Self {
-        let listener = TcpListener::bind(address).await.unwrap();
+    pub fn at(address: SocketAddr) -> Self {
+        let listener = queueing_listener(address);
         Self { address: listener.local_addr().unwrap(), listener, silent: Mutex::default() }
     }
 

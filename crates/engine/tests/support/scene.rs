@@ -38,7 +38,7 @@ impl Scene {
     }
 
     async fn direct_with(change: impl Fn(&mut Options)) -> Self {
-        let peer = Peer::start().await;
+        let peer = Peer::start();
         Self {
             way: "direct",
             proxy: setup(&[]).options(change).start().await,
@@ -50,7 +50,7 @@ impl Scene {
     }
 
     pub async fn by_gateway_with(change: impl Fn(&mut Options)) -> Self {
-        let peer = Peer::start().await;
+        let peer = Peer::start();
         let proxy = setup(EVERYTHING).gateway(Gateway::at(peer.address)).options(change).start().await;
         Self {
             way: "by gateway",

@@ -7,12 +7,13 @@ use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::ServerConfig;
 use rustls::crypto::ring;
 use rustls::pki_types::PrivateKeyDer;
-use tokio::io::{AsyncReadExt as _, copy_bidirectional};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
+use super::gateway::reset_both;
 use super::{EVERYTHING, Gateway, Setup, bound, listen, setup, spawn};
 
 /// A certificate authority.
@@ -55,15 +56,21 @@ impl Authority {
 
     /// A server with this name, or address.
     pub fn acceptor(&self, name: &str) -> TlsAcceptor {
+        self.acceptor_with(name, &[])
+    }
+
+    /// The same, for these protocols (RFC 7301).
+    pub fn acceptor_with(&self, name: &str, protocols: &[&str]) -> TlsAcceptor {
         let key = KeyPair::generate().unwrap();
         let params = CertificateParams::new([name.to_owned()]).unwrap();
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
-        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
             .unwrap()
             .with_no_client_auth()
             .with_single_cert(vec![certificate.into()], PrivateKeyDer::try_from(key.serialize_der()).unwrap())
             .unwrap();
+        config.alpn_protocols = protocols.iter().map(|name| name.as_bytes().to_vec()).collect();
         TlsAcceptor::from(Arc::new(config))
     }
 
@@ -73,6 +80,32 @@ impl Authority {
             options.gateway_protocol = Some("https".to_owned());
             options.ca = vec![self.pem.clone()];
         })
+    }
+
+    /// A gateway of its own, that passes resets on: TLS has no word for them.
+    pub async fn gateway(&self) -> SocketAddr {
+        let acceptor = self.acceptor("127.0.0.1");
+        listen(move |stream| {
+            let acceptor = acceptor.clone();
+            async move {
+                let Ok(mut front) = acceptor.accept(stream).await else { return };
+                let mut head = Vec::new();
+                while !head.ends_with(b"\r\n\r\n") {
+                    match front.read_u8().await {
+                        Ok(byte) => head.push(byte),
+                        // It was made just in case.
+                        Err(_) => return,
+                    }
+                }
+                let head = String::from_utf8(head).unwrap();
+                let mut back = TcpStream::connect(head.split(' ').nth(1).unwrap()).await.unwrap();
+                front.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
+                if copy_bidirectional(&mut front, &mut back).await.is_err() {
+                    reset_both(front.get_ref().0, &back);
+                }
+            }
+        })
+        .await
     }
 
     /// Takes TLS connections under this name, and passes what is in them on to a fake that knows nothing of TLS.

@@ -6,7 +6,6 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Buf as _;
-use socket2::SockRef;
 use tokio::io::AsyncWriteExt as _;
 use tokio::time::timeout;
 use tracing::debug;
@@ -16,8 +15,10 @@ use super::super::http1::{
     FIRST_READ, Framing, HeadScanner, MAX_HEAD, Scan, Transfer, TransferError, Version, may_be_response, poll_fill,
 };
 use super::super::server::Proxy;
-use super::super::upstream::{ConnectError, DialError, GatewayError, PoolKey, Upstream, UpstreamConnection};
-use super::super::watchdog::ResetCheck;
+use super::super::upstream::{
+    ConnectError, DialError, GatewayError, PoolKey, Upstream, UpstreamConnection, reset_on_close,
+};
+use super::super::watchdog::{ResetCheck, Side};
 use super::request::Request;
 use super::response::Response;
 use super::{Downstream, Next, WRITE_TIMEOUT};
@@ -102,8 +103,7 @@ async fn conclude(proxy: &Proxy, down: &mut Downstream, request: &Request, fault
         Fault::Broken { ends_with_connection } => {
             debug!(host = request.target.host.as_str(), "response broken off");
             if ends_with_connection {
-                // Where that cannot be set any more, the connection is dead already.
-                let _ = SockRef::from(&down.stream).set_linger(Some(Duration::ZERO));
+                reset_on_close(&down.stream);
                 return Next::Abandon;
             }
             return Next::Close;
@@ -276,10 +276,10 @@ impl<'d> Exchange<'d> {
     fn poll_client(&mut self, cx: &mut Context<'_>) -> Poll<Fault> {
         if matches!(self.sending, Sending::Underway(_)) {
             // It is read as its body is passed on, which may be blocked.
-            let sockets = [&self.down.stream, self.up.stream.tcp()];
-            return self.reset_check.poll_reset(cx, &sockets).map(|place| match place {
-                0 => Fault::Gone,
-                _ => self.ended_without_response(),
+            let reset = self.reset_check.poll_reset(cx, &self.down.stream, &mut self.up.stream);
+            return reset.map(|side| match side {
+                Side::Down => Fault::Gone,
+                Side::Up => self.ended_without_response(),
             });
         }
         if self.client_has_ended || !self.down.buffer.is_empty() {

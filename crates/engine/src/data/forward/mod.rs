@@ -93,7 +93,8 @@ pub(crate) async fn serve(proxy: Arc<Proxy>, stream: TcpStream, permit: Permit) 
 /// Lets go of everything that HTTP needed: what stays is a small task that moves bytes.
 fn start_relay(proxy: &Proxy, down: Downstream, up: Upstream, early_down: BytesMut) {
     let Downstream { stream, buffer: early_up, permit, .. } = down;
-    proxy.shutdown.spawn(Relay::new(stream, up, early_up, early_down, proxy.limits.relay_idle, permit));
+    let relay = Relay::new((stream, early_up), (up, early_down), proxy.limits.relay_idle, permit);
+    proxy.shutdown.spawn(if proxy.splices { relay } else { relay.without_splice() });
 }
 
 impl Downstream {

@@ -29,7 +29,7 @@ impl Side for Upstream {
     fn plain(&self) -> Option<&TcpStream> {
         match self {
             Self::Tcp(stream) => Some(stream),
-            Self::Tls(_) => None,
+            Self::Tls(_) | Self::Http2(_) => None,
         }
     }
 }
@@ -85,6 +85,12 @@ impl Direction {
             #[cfg(target_os = "linux")]
             splice: Splice::default(),
         }
+    }
+
+    /// Keeps to copying.
+    #[cfg(target_os = "linux")]
+    pub(super) fn refuse_splice(&mut self) {
+        self.splice.refuse();
     }
 
     /// How many bytes were written so far.

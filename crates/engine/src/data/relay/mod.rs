@@ -14,13 +14,12 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::BytesMut;
-use socket2::SockRef;
 use tokio::net::TcpStream;
 use tracing::trace;
 
 use self::direction::{Broken, Direction};
 use super::server::Permit;
-use super::upstream::Upstream;
+use super::upstream::{Upstream, reset_on_close};
 use super::watchdog::{ResetCheck, Watchdog};
 
 /// A relay: a future that ends when both directions have ended, one side is reset, or nothing has moved for too long.
@@ -41,10 +40,8 @@ pub(crate) struct Relay {
 impl Relay {
     /// Begins with the bytes that either side has sent early.
     pub(crate) fn new(
-        down: TcpStream,
-        up: Upstream,
-        early_up: BytesMut,
-        early_down: BytesMut,
+        (down, early_up): (TcpStream, BytesMut),
+        (up, early_down): (Upstream, BytesMut),
         idle: Duration,
         permit: Permit,
     ) -> Self {
@@ -57,6 +54,16 @@ impl Relay {
             reset_check: ResetCheck::default(),
             _permit: permit,
         }
+    }
+
+    /// The same, but bulk does not move within the kernel.
+    #[cfg_attr(not(target_os = "linux"), expect(unused_mut, reason = "elsewhere it never does"))]
+    pub(crate) fn without_splice(mut self) -> Self {
+        #[cfg(target_os = "linux")]
+        for direction in [&mut self.to_up, &mut self.to_down] {
+            direction.refuse_splice();
+        }
+        self
     }
 
     /// Ready with whether the end is a regular one.
@@ -77,7 +84,7 @@ impl Relay {
             (Poll::Ready(Err(Broken::Closed)), Poll::Ready(Ok(()))) => Poll::Ready(true),
             // A side that is not read at the moment, or not any more, has nobody who would learn of its reset.
             (Poll::Pending, Poll::Pending) if !self.to_up.is_blocked() && !self.to_down.is_blocked() => Poll::Pending,
-            _ => self.reset_check.poll_reset(cx, &[&self.down, self.up.tcp()]).map(|_| false),
+            _ => self.reset_check.poll_reset(cx, &self.down, &mut self.up).map(|_| false),
         }
     }
 }
@@ -89,8 +96,8 @@ impl Future for Relay {
         let relay = self.get_mut();
         let is_regular_end = ready!(relay.poll_end(cx));
         if !is_regular_end {
-            // Whoever is still there learns that this was no regular end. Where the option cannot be set, nobody is.
-            let _ = SockRef::from(&relay.down).set_linger(Some(Duration::ZERO));
+            // Whoever is still there learns that this was no regular end.
+            reset_on_close(&relay.down);
             relay.up.reset();
         }
         trace!(sent = relay.to_up.moved(), received = relay.to_down.moved(), is_regular_end, "relay ended");

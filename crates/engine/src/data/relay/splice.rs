@@ -41,6 +41,11 @@ impl Splice {
         !self.is_refused
     }
 
+    /// As if the system had refused.
+    pub(super) fn refuse(&mut self) {
+        self.is_refused = true;
+    }
+
     /// Whether bytes wait in the pipe.
     pub(super) fn is_blocked(&self) -> bool {
         self.waiting > 0

@@ -8,10 +8,10 @@ use bytes::{Buf as _, BytesMut};
 use futures_util::future::{Either, select};
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsConnector;
 
+use super::http2::{self, Connection, Http2Error, Place, Spoken};
 use super::{ConnectError, Connector, DialError, Upstream};
 use crate::config::{GatewayConfig, GatewayProtocol};
 use crate::data::http1::{FIRST_READ, HeadScanner, HeadStorage, MAX_HEAD, ResponseHead, Scan, may_be_response};
@@ -23,7 +23,20 @@ use crate::tls::TlsRoots;
 pub(crate) struct Gateway {
     host: Host,
     port: u16,
-    tls: Option<(TlsConnector, ServerName<'static>)>,
+    tls: Option<Tls>,
+}
+
+struct Tls {
+    name: ServerName<'static>,
+    http1: TlsConnector,
+    /// Offers HTTP/2 as well (RFC 7301).
+    http2: TlsConnector,
+}
+
+/// A connection to the gateway, as it was agreed upon.
+enum Link {
+    Http1(Upstream),
+    Http2(Arc<Connection>),
 }
 
 /// Why the gateway did not make a connection.
@@ -38,23 +51,27 @@ pub(crate) enum GatewayError {
 }
 
 impl Gateway {
-    pub(crate) fn new(config: &GatewayConfig, roots: &TlsRoots) -> Self {
-        let tls = (config.protocol == GatewayProtocol::Https).then(|| {
-            let name = match config.host.ip() {
-                Some(ip) => ServerName::from(ip),
-                None => ServerName::try_from(config.host.as_str().to_owned())
-                    .unwrap_or_else(|_| ServerName::from(UNNAMEABLE)),
-            };
-            (TlsConnector::from(Arc::new(roots.client_config())), name)
-        });
-        Self { host: config.host.clone(), port: config.port, tls }
+    /// What it speaks, before it was asked.
+    pub(super) fn spoken(&self) -> Spoken {
+        if self.tls.is_some() { Spoken::Unknown } else { Spoken::Http1 }
     }
 
-    /// Makes the connection a TLS one, if that is how this gateway is spoken to.
-    async fn secure(&self, stream: TcpStream) -> Result<Upstream, DialError> {
-        let Some((connector, name)) = &self.tls else { return Ok(Upstream::Tcp(stream)) };
-        let stream = connector.connect(name.clone(), stream).await.map_err(|_| DialError::Tls)?;
-        Ok(Upstream::Tls(Box::new(stream)))
+    pub(crate) fn new(config: &GatewayConfig, roots: &TlsRoots) -> Self {
+        let tls = (config.protocol == GatewayProtocol::Https).then(|| Tls::new(&config.host, roots));
+        Self { host: config.host.clone(), port: config.port, tls }
+    }
+}
+
+impl Tls {
+    fn new(gateway: &Host, roots: &TlsRoots) -> Self {
+        let name = match gateway.ip() {
+            Some(ip) => ServerName::from(ip),
+            None => ServerName::try_from(gateway.as_str().to_owned()).unwrap_or_else(|_| ServerName::from(UNNAMEABLE)),
+        };
+        let mut with_http2 = roots.client_config();
+        with_http2.alpn_protocols = vec![HTTP2.to_vec(), HTTP1.to_vec()];
+        let http1 = TlsConnector::from(Arc::new(roots.client_config()));
+        Self { name, http1, http2: TlsConnector::from(Arc::new(with_http2)) }
     }
 }
 
@@ -75,26 +92,87 @@ impl Connector {
         credentials: &Credentials,
     ) -> Result<(Upstream, BytesMut), ConnectError> {
         let authority = format!("{host}:{port}");
-        let fresh = async {
-            let stream = self.dial_gateway().await.map_err(ConnectError::Gateway)?;
-            ask(stream, &authority, credentials).await.map_err(ConnectError::Refusal)
-        };
         let connect = async {
-            let Some(stream) = self.take_warm() else { return fresh.await };
-            let warm = pin!(ask(stream, &authority, credentials));
-            match select(warm, pin!(sleep(WARM_HEAD_START))).await {
-                // It was closed a moment ago: nobody has read the request.
-                Either::Left((Err(GatewayError::Closed), _)) => fresh.await,
-                Either::Left((answer, _)) => answer.map_err(ConnectError::Refusal),
-                // The gateway is slow, or has forgotten this connection: whichever answers first.
-                Either::Right((_, warm)) => match select(warm, pin!(fresh)).await {
-                    Either::Left((Err(_), fresh)) => fresh.await,
-                    Either::Left((answer, _)) => answer.map_err(ConnectError::Refusal),
-                    Either::Right((answer, _)) => answer,
-                },
+            match self.http2.spoken() {
+                Spoken::Http1 => self.connect_over_http1(&authority, credentials).await,
+                // Nobody waits for others as long as it may be in vain.
+                Spoken::Unknown => {
+                    let link = self.dial_link().await?;
+                    self.connect_over(link, &authority, credentials).await
+                }
+                Spoken::Http2 => self.connect_over_http2(&authority, credentials).await,
             }
         };
         timeout(self.timeout, connect).await.unwrap_or(Err(ConnectError::Gateway(DialError::TimedOut)))
+    }
+
+    async fn connect_over_http1(
+        self: &Arc<Self>,
+        authority: &str,
+        credentials: &Credentials,
+    ) -> Result<(Upstream, BytesMut), ConnectError> {
+        let fresh = async {
+            let link = self.dial_link().await?;
+            self.connect_over(link, authority, credentials).await
+        };
+        let Some(stream) = self.take_warm() else { return fresh.await };
+        let warm = pin!(ask(stream, authority, credentials));
+        match select(warm, pin!(sleep(WARM_HEAD_START))).await {
+            // It was closed a moment ago: nobody has read the request.
+            Either::Left((Err(GatewayError::Closed), _)) => fresh.await,
+            Either::Left((answer, _)) => answer.map_err(ConnectError::Refusal),
+            // The gateway is slow, or has forgotten this connection: whichever answers first.
+            Either::Right((_, warm)) => match select(warm, pin!(fresh)).await {
+                Either::Left((Err(_), fresh)) => fresh.await,
+                Either::Left((answer, _)) => answer.map_err(ConnectError::Refusal),
+                Either::Right((answer, _)) => answer,
+            },
+        }
+    }
+
+    /// On a connection that stands, or on one that all wait for who find none.
+    async fn connect_over_http2(
+        self: &Arc<Self>,
+        authority: &str,
+        credentials: &Credentials,
+    ) -> Result<(Upstream, BytesMut), ConnectError> {
+        if let Some(place) = self.http2.take() {
+            match place.connect(authority, credentials).await {
+                Ok(stream) => return Ok((Upstream::Http2(Box::new(stream)), BytesMut::new())),
+                Err(Http2Error::Lost) => {}
+                Err(error) => return Err(ConnectError::Refusal(error.into())),
+            }
+        }
+        let place = {
+            let _one_at_a_time = self.http2.dialling.lock().await;
+            match self.http2.take() {
+                Some(place) => place,
+                None => match self.dial_link().await? {
+                    Link::Http2(connection) => match Connection::take_place(&connection) {
+                        Some(place) => place,
+                        // It allows none at all.
+                        None => return Err(ConnectError::Refusal(GatewayError::Closed)),
+                    },
+                    link => return self.connect_over(link, authority, credentials).await,
+                },
+            }
+        };
+        connect_at(place, authority, credentials).await
+    }
+
+    async fn connect_over(
+        &self,
+        link: Link,
+        authority: &str,
+        credentials: &Credentials,
+    ) -> Result<(Upstream, BytesMut), ConnectError> {
+        match link {
+            Link::Http1(stream) => ask(stream, authority, credentials).await.map_err(ConnectError::Refusal),
+            Link::Http2(connection) => match Connection::take_place(&connection) {
+                Some(place) => connect_at(place, authority, credentials).await,
+                None => Err(ConnectError::Refusal(GatewayError::Closed)),
+            },
+        }
     }
 
     /// A connection to the gateway that stands already, if there is one. Makes others to follow it, as demand has it.
@@ -114,9 +192,52 @@ impl Connector {
         taken
     }
 
+    /// A new HTTP/1.1 connection.
     async fn dial_gateway(&self) -> Result<Upstream, DialError> {
         let stream = self.dial(&self.gateway.host, self.gateway.port).await?;
-        self.gateway.secure(stream).await
+        let Some(tls) = &self.gateway.tls else { return Ok(Upstream::Tcp(stream)) };
+        let stream = tls.http1.connect(tls.name.clone(), stream).await.map_err(|_| DialError::Tls)?;
+        Ok(Upstream::Tls(Box::new(stream)))
+    }
+
+    /// A new connection for connects. One that speaks HTTP/2 is there for others, too.
+    async fn dial_link(&self) -> Result<Link, ConnectError> {
+        let Some(tls) = &self.gateway.tls else {
+            return self.dial_gateway().await.map(Link::Http1).map_err(ConnectError::Gateway);
+        };
+        let stream = self.dial(&self.gateway.host, self.gateway.port).await.map_err(ConnectError::Gateway)?;
+        let stream = tls.http2.connect(tls.name.clone(), stream).await;
+        let stream = stream.map_err(|_| ConnectError::Gateway(DialError::Tls))?;
+        if stream.get_ref().1.alpn_protocol() != Some(HTTP2) {
+            self.http2.note(Spoken::Http1);
+            return Ok(Link::Http1(Upstream::Tls(Box::new(stream))));
+        }
+        let handshake = http2::handshake(stream).await;
+        let (connection, run) = handshake.map_err(|_| ConnectError::Refusal(GatewayError::Closed))?;
+        self.http2.note(Spoken::Http2);
+        self.http2.add(&connection);
+        self.shutdown.spawn(run);
+        Ok(Link::Http2(connection))
+    }
+}
+
+async fn connect_at(
+    place: Place,
+    authority: &str,
+    credentials: &Credentials,
+) -> Result<(Upstream, BytesMut), ConnectError> {
+    match place.connect(authority, credentials).await {
+        Ok(stream) => Ok((Upstream::Http2(Box::new(stream)), BytesMut::new())),
+        Err(error) => Err(ConnectError::Refusal(error.into())),
+    }
+}
+
+impl From<Http2Error> for GatewayError {
+    fn from(error: Http2Error) -> Self {
+        match error {
+            Http2Error::Status(status) => Self::Status(status),
+            Http2Error::Lost | Http2Error::Closed => Self::Closed,
+        }
     }
 }
 
@@ -171,5 +292,8 @@ impl std::fmt::Debug for Gateway {
 
 /// After this the answer on a connection that was made in advance is raced against a new one.
 const WARM_HEAD_START: Duration = Duration::from_secs(1);
+/// What ALPN calls them (RFC 9113 §3.1, RFC 7301 §6).
+const HTTP2: &[u8] = b"h2";
+const HTTP1: &[u8] = b"http/1.1";
 /// No certificate has this name. It stands for a host name that no certificate can have either.
 const UNNAMEABLE: std::net::IpAddr = std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED);

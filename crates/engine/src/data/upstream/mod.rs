@@ -2,6 +2,7 @@
 
 mod dial;
 mod gateway;
+mod http2;
 mod names;
 mod pool;
 mod resolve;
@@ -18,9 +19,11 @@ use tokio::time::timeout;
 pub use resolve::{Resolution, Resolve, Resolved, SystemResolver};
 
 pub(crate) use gateway::{Gateway, GatewayError};
+pub(crate) use http2::Http2Stream;
 pub(crate) use pool::{Pool, PoolKey};
-pub(crate) use stream::{Upstream, UpstreamConnection};
+pub(crate) use stream::{Upstream, UpstreamConnection, has_failed, reset_on_close};
 
+use self::http2::Http2;
 use self::names::Names;
 use self::warm::Warm;
 use crate::policy::Host;
@@ -32,6 +35,7 @@ pub(crate) struct Connector {
     names: Names,
     gateway: Gateway,
     warm: Warm,
+    http2: Http2,
     /// Where we listen ourselves: no connection may lead there (invariant 4).
     own_address: SocketAddr,
     /// For the whole way: name look-up, TCP, TLS and the gateway's reply.
@@ -85,8 +89,9 @@ impl Connector {
     pub(crate) fn new(settings: ConnectorSettings) -> Arc<Self> {
         Arc::new(Self {
             names: Names::new(settings.resolver),
-            gateway: settings.gateway,
             warm: Warm::default(),
+            http2: Http2::new(settings.gateway.spoken()),
+            gateway: settings.gateway,
             own_address: settings.own_address,
             timeout: settings.timeout,
             shutdown: settings.shutdown,
@@ -115,6 +120,18 @@ impl Connector {
             return Err(DialError::Loop);
         }
         dial::first_to_answer(&addresses).await.inspect_err(|_| self.names.forget(host))
+    }
+
+    /// Closes connections to the gateway that nobody has needed for a while.
+    pub(crate) fn sweep(&self) {
+        self.warm.sweep();
+        self.http2.sweep();
+    }
+
+    /// Closes every connection to the gateway that is not in use.
+    pub(crate) fn clear(&self) {
+        self.warm.clear();
+        self.http2.clear();
     }
 
     /// Whether a connection to the address would reach our own listener: systems take the unspecified address for

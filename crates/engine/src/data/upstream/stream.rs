@@ -3,6 +3,7 @@
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use bytes::BytesMut;
 use socket2::SockRef;
@@ -10,12 +11,16 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
+use super::Http2Stream;
+
 /// A byte stream to an origin or to the gateway.
 #[derive(Debug)]
 pub(crate) enum Upstream {
     Tcp(TcpStream),
     /// Boxed: TLS has a kilobyte of state, which plain connections shall not pay.
     Tls(Box<TlsStream<TcpStream>>),
+    /// A CONNECT among others on one connection to the gateway.
+    Http2(Box<Http2Stream>),
 }
 
 /// An HTTP connection: the stream, and what was read from it but not used yet.
@@ -28,11 +33,20 @@ pub(crate) struct UpstreamConnection {
 }
 
 impl Upstream {
-    /// The socket below.
-    pub(crate) fn tcp(&self) -> &TcpStream {
+    /// The socket below, where the stream has one of its own.
+    fn socket(&self) -> Option<&TcpStream> {
         match self {
-            Self::Tcp(stream) => stream,
-            Self::Tls(stream) => stream.get_ref().0,
+            Self::Tcp(stream) => Some(stream),
+            Self::Tls(stream) => Some(stream.get_ref().0),
+            Self::Http2(_) => None,
+        }
+    }
+
+    /// Whether the connection has failed, which somebody has to ask for who does not read. Wakes the task if it can tell.
+    pub(crate) fn has_failed(&mut self, cx: &mut Context<'_>) -> bool {
+        match self {
+            Self::Http2(stream) => stream.poll_reset(cx).is_ready(),
+            Self::Tcp(_) | Self::Tls(_) => self.socket().is_some_and(has_failed),
         }
     }
 
@@ -45,10 +59,23 @@ impl Upstream {
     }
 
     /// Makes the connection end with a reset instead of a regular end.
-    pub(crate) fn reset(&self) {
-        // Where that cannot be set any more, the connection is dead already.
-        let _ = SockRef::from(self.tcp()).set_linger(Some(std::time::Duration::ZERO));
+    pub(crate) fn reset(&mut self) {
+        match self {
+            Self::Http2(stream) => stream.reset(),
+            Self::Tcp(_) | Self::Tls(_) => self.socket().into_iter().for_each(reset_on_close),
+        }
     }
+}
+
+/// Whether the socket has failed since somebody has asked.
+pub(crate) fn has_failed(socket: &TcpStream) -> bool {
+    !matches!(socket.take_error(), Ok(None))
+}
+
+/// Makes the connection end with a reset instead of a regular end.
+pub(crate) fn reset_on_close(socket: &TcpStream) {
+    // Where that cannot be set any more, the connection is dead already.
+    let _ = SockRef::from(socket).set_linger(Some(Duration::ZERO));
 }
 
 impl UpstreamConnection {
@@ -72,6 +99,7 @@ impl AsyncRead for Upstream {
         match self.get_mut() {
             Self::Tcp(stream) => Pin::new(stream).poll_read(cx, buffer),
             Self::Tls(stream) => Pin::new(stream).poll_read(cx, buffer),
+            Self::Http2(stream) => Pin::new(stream).poll_read(cx, buffer),
         }
     }
 }
@@ -81,6 +109,7 @@ impl AsyncWrite for Upstream {
         match self.get_mut() {
             Self::Tcp(stream) => Pin::new(stream).poll_write(cx, bytes),
             Self::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Self::Http2(stream) => Pin::new(stream).poll_write(cx, bytes),
         }
     }
 
@@ -92,6 +121,7 @@ impl AsyncWrite for Upstream {
         match self.get_mut() {
             Self::Tcp(stream) => Pin::new(stream).poll_write_vectored(cx, parts),
             Self::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, parts),
+            Self::Http2(stream) => Pin::new(stream).poll_write_vectored(cx, parts),
         }
     }
 
@@ -99,6 +129,7 @@ impl AsyncWrite for Upstream {
         match self {
             Self::Tcp(stream) => stream.is_write_vectored(),
             Self::Tls(stream) => stream.is_write_vectored(),
+            Self::Http2(stream) => stream.is_write_vectored(),
         }
     }
 
@@ -106,6 +137,7 @@ impl AsyncWrite for Upstream {
         match self.get_mut() {
             Self::Tcp(stream) => Pin::new(stream).poll_flush(cx),
             Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
+            Self::Http2(stream) => Pin::new(stream).poll_flush(cx),
         }
     }
 
@@ -113,6 +145,7 @@ impl AsyncWrite for Upstream {
         match self.get_mut() {
             Self::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
             Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Http2(stream) => Pin::new(stream).poll_shutdown(cx),
         }
     }
 }

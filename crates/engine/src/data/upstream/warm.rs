@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{Connector, Upstream};
+use super::Upstream;
 
 /// The warm connections of one session.
 #[derive(Debug, Default)]
@@ -57,6 +57,16 @@ impl Warm {
         state.ready.extend(dialled.map(|stream| (stream, Instant::now())));
     }
 
+    /// Closes connections that nobody has taken for a while.
+    pub(super) fn sweep(&self) {
+        self.state().ready.retain_mut(|(stream, since)| since.elapsed() < MAX_AGE && stream.is_quiet());
+    }
+
+    /// Closes every connection.
+    pub(super) fn clear(&self) {
+        self.state().ready.clear();
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -70,18 +80,6 @@ impl State {
         if self.asked.len() < MAX_READY {
             self.asked.push_back(now);
         }
-    }
-}
-
-impl Connector {
-    /// Closes warm connections that nobody has taken.
-    pub(crate) fn sweep(&self) {
-        self.warm.state().ready.retain_mut(|(stream, since)| since.elapsed() < MAX_AGE && stream.is_quiet());
-    }
-
-    /// Closes every warm connection.
-    pub(crate) fn clear(&self) {
-        self.warm.state().ready.clear();
     }
 }
 
