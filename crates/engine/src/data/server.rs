@@ -5,6 +5,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+#[cfg(target_os = "linux")]
+use socket2::SockRef;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::sleep;
@@ -119,6 +121,8 @@ impl Proxy {
     }
 
     fn take(self: &Arc<Self>, stream: TcpStream, permit: Permit) {
+        // Linux passes the listener's setting on.
+        #[cfg(not(target_os = "linux"))]
         if let Err(error) = stream.set_nodelay(true) {
             debug!(%error, "client gone at once");
             return;
@@ -142,8 +146,21 @@ fn listen(port: u16) -> io::Result<TcpListener> {
     // Without it a port stays taken for a minute after its last connection; elsewhere it would let others take it over.
     #[cfg(unix)]
     socket.set_reuseaddr(true)?;
+    socket.set_nodelay(true)?;
+    #[cfg(target_os = "linux")]
+    avoid_pacing(&socket)?;
     socket.bind((Ipv4Addr::LOCALHOST, port).into())?;
     socket.listen(BACKLOG)
+}
+
+/// BBR paces what it sends, which costs a lot of time and brings nothing on loopback. Reno is always there.
+#[cfg(target_os = "linux")]
+fn avoid_pacing(socket: &TcpSocket) -> io::Result<()> {
+    let socket = SockRef::from(socket);
+    if socket.tcp_congestion()?.starts_with(b"bbr") {
+        socket.set_tcp_congestion(b"reno")?;
+    }
+    Ok(())
 }
 
 /// As many as Linux lets wait by default; other systems take fewer. Browsers open hundreds of connections in a moment.

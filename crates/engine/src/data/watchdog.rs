@@ -32,6 +32,13 @@ impl Watchdog {
         }
     }
 
+    /// Grants more patience, counted from the last activity. False if it is no more than before.
+    pub(crate) fn extend(&mut self, patience: Duration) -> bool {
+        let is_more = patience > self.patience;
+        self.patience = patience;
+        is_more
+    }
+
     /// To be called first whenever the task is woken: a wake-up that is not the timer's is activity, unless another timer has
     /// fired too. Ready when there was none for as long as the patience lasts.
     pub(crate) fn poll_idle(&mut self, cx: &mut Context<'_>, other: &ResetCheck) -> Poll<()> {
@@ -106,6 +113,26 @@ mod tests {
         poll_fn(|cx| watchdog.poll_idle(cx, &ResetCheck::default())).await;
 
         assert_eq!(start.elapsed(), Duration::from_secs(10));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn more_patience_counts_from_the_last_activity() {
+        let start = Instant::now();
+        let mut watchdog = Watchdog::new(Duration::from_secs(10));
+        let mut barks = 0;
+
+        poll_fn(|cx| {
+            while watchdog.poll_idle(cx, &ResetCheck::default()).is_ready() {
+                barks += 1;
+                if !watchdog.extend(Duration::from_secs(25)) {
+                    return Poll::Ready(());
+                }
+            }
+            Poll::Pending
+        })
+        .await;
+
+        assert_eq!((barks, start.elapsed()), (2, Duration::from_secs(25)));
     }
 
     #[tokio::test(start_paused = true)]

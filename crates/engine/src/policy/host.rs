@@ -57,7 +57,11 @@ impl Host {
             check_lengths(name)?;
             return Ok(Self { text: name.to_ascii_lowercase().into(), ip: None });
         }
-        Self::parse_uncommon(name)
+        // The usual spelling of an address needs no look at the others.
+        match name.parse::<Ipv4Addr>() {
+            Ok(address) => Ok(address.into()),
+            Err(_) => Self::parse_uncommon(name),
+        }
     }
 
     fn parse_ipv6(text: &str) -> Result<Self, HostError> {

@@ -5,7 +5,7 @@
 
 use super::super::error::Failure;
 use super::super::http1::{Field, Framing, HeadStorage, Name, RequestHead, Version, list, request_framing};
-use super::target::{Target, is_host_value};
+use super::target::{Target, is_authority_of, is_host_value};
 use crate::policy::Route;
 use crate::snapshot::Snapshot;
 
@@ -112,7 +112,7 @@ impl<'b> Facts<'b> {
         let (mut names_websocket, mut has_connection) = (false, false);
         for field in head.fields() {
             match field.name {
-                Name::Host => facts.read_host(&field)?,
+                Name::Host => facts.read_host(&field, head.target)?,
                 Name::Connection => {
                     has_connection = true;
                     facts.read_connection(field.value, &mut options)?;
@@ -145,11 +145,12 @@ impl<'b> Facts<'b> {
         Ok(facts)
     }
 
-    fn read_host(&mut self, field: &Field<'b>) -> Result<(), Failure> {
+    fn read_host(&mut self, field: &Field<'b>, target: &str) -> Result<(), Failure> {
         if self.has_host {
             return Err(Failure::Malformed("There is more than one Host field"));
         }
-        if !is_host_value(field.value) {
+        // What the target repeats is looked at there.
+        if !is_authority_of(target, field.value) && !is_host_value(field.value) {
             return Err(Failure::Malformed("The Host field is malformed"));
         }
         self.has_host = true;

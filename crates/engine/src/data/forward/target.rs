@@ -21,7 +21,6 @@ impl Target {
     /// Reads the target of any other request: an `http` URL without user information and fragment. Returns the path and
     /// query too, which may be empty.
     pub(crate) fn from_absolute_form(text: &str) -> Result<(Self, &str), &'static str> {
-        const SCHEME: &str = "http://";
         if text.starts_with('/') || text == "*" {
             return Err("This is a forward proxy: a request needs an absolute URL, or CONNECT");
         }
@@ -69,6 +68,12 @@ impl Target {
     }
 }
 
+/// Whether the value is, letter by letter, the authority of a request target in absolute-form.
+pub(crate) fn is_authority_of(target: &str, value: &[u8]) -> bool {
+    let rest = target.as_bytes().strip_prefix(SCHEME.as_bytes()).and_then(|rest| rest.strip_prefix(value));
+    rest.is_some_and(|rest| matches!(rest.first(), None | Some(b'/' | b'?' | b'#')))
+}
+
 /// Whether the value of a `Host` field is well-formed (RFC 9110 §7.2). It need not agree with the target.
 pub(crate) fn is_host_value(value: &[u8]) -> bool {
     std::str::from_utf8(value).is_ok_and(|text| Target::parse(text, Some(HTTP_PORT)).is_ok())
@@ -96,6 +101,7 @@ fn parse_port(text: &str) -> Result<u16, &'static str> {
     }
 }
 
+const SCHEME: &str = "http://";
 const HTTP_PORT: u16 = 80;
 
 #[cfg(test)]
@@ -164,6 +170,18 @@ mod tests {
         }
         for text in ["a", "a:", "a:0", ":443", "a:b", "a:1/x", "http://a:1", "u@a:1", "::1:443", "*", "/"] {
             assert!(Target::from_authority_form(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_authority_is_told_from_what_only_begins_like_it() {
+        for target in ["http://a.test", "http://a.test/x", "http://a.test?q"] {
+            assert!(is_authority_of(target, b"a.test"), "{target}");
+        }
+        for target in
+            ["http://a.test:80/", "http://a.test.b/", "http://b/a.test", "https://a.test/", "a.test", "HTTP://a.test"]
+        {
+            assert!(!is_authority_of(target, b"a.test"), "{target}");
         }
     }
 

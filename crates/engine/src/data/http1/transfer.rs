@@ -162,6 +162,11 @@ impl Segment {
         Ok(())
     }
 
+    fn count(&mut self, written: usize) -> io::Result<()> {
+        self.written += written;
+        if written == 0 { Err(io::ErrorKind::WriteZero.into()) } else { Ok(()) }
+    }
+
     /// Writes the segment, then frees its part of the buffer.
     fn poll_write<W: AsyncWrite + ?Sized>(
         &mut self,
@@ -171,6 +176,11 @@ impl Segment {
     ) -> Poll<io::Result<()>> {
         let whole = self.lead.len() + self.data + self.tail.len();
         while self.written < whole {
+            if self.lead.is_empty() && self.tail.is_empty() {
+                let written = ready!(to.as_mut().poll_write(cx, &buffer[self.written..self.data]))?;
+                self.count(written)?;
+                continue;
+            }
             let mut skip = self.written;
             let parts = [&self.lead[..], &buffer[..self.data], &self.tail].map(|part| {
                 let skipped = skip.min(part.len());
@@ -178,10 +188,7 @@ impl Segment {
                 IoSlice::new(&part[skipped..])
             });
             let written = ready!(to.as_mut().poll_write_vectored(cx, &parts))?;
-            if written == 0 {
-                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
-            }
-            self.written += written;
+            self.count(written)?;
         }
         buffer.advance(self.consumed);
         self.lead.clear();

@@ -98,6 +98,11 @@ impl Direction {
         self.moved
     }
 
+    /// Whether the end was passed on.
+    pub(super) fn has_ended(&self) -> bool {
+        self.state == State::Ended
+    }
+
     /// Whether bytes wait for the writer.
     pub(super) fn is_blocked(&self) -> bool {
         #[cfg(target_os = "linux")]
@@ -107,12 +112,14 @@ impl Direction {
         !self.unwritten.is_empty()
     }
 
-    /// Moves what there is to move. Ready once, and then again and again, when the direction has ended.
+    /// Moves what there is to move. Ready once, and then again and again, when the direction has ended. The last direction to
+    /// end need not say so on a plain socket, which is closed then.
     pub(super) fn poll<R: Side, W: Side>(
         &mut self,
         cx: &mut Context<'_>,
         from: &mut R,
         to: &mut W,
+        is_last: bool,
     ) -> Poll<Result<(), Broken>> {
         loop {
             let step = match self.state {
@@ -122,6 +129,7 @@ impl Direction {
                 State::Copying => ready!(self.poll_copy(cx, from, to)),
                 #[cfg(target_os = "linux")]
                 State::Splicing => ready!(self.poll_splice(cx, from, to)),
+                State::Ending if is_last && to.plain().is_some() => Ok(State::Ended),
                 State::Ending => ready!(Pin::new(&mut *to).poll_shutdown(cx))
                     .map(|()| State::Ended)
                     .map_err(|error| Broken::by(&error)),

@@ -19,7 +19,7 @@ use tracing::trace;
 
 use self::direction::{Broken, Direction};
 use super::server::Permit;
-use super::upstream::{Upstream, reset_on_close};
+use super::upstream::{KEEPALIVE, Upstream, reset_on_close};
 use super::watchdog::{ResetCheck, Watchdog};
 
 /// A relay: a future that ends when both directions have ended, one side is reset, or nothing has moved for too long.
@@ -32,6 +32,7 @@ pub(crate) struct Relay {
     to_up: Direction,
     to_down: Direction,
     watchdog: Watchdog,
+    idle: Duration,
     reset_check: ResetCheck,
     /// The client's place among the connections.
     _permit: Permit,
@@ -50,7 +51,8 @@ impl Relay {
             up,
             to_up: Direction::new(early_up),
             to_down: Direction::new(early_down),
-            watchdog: Watchdog::new(idle),
+            watchdog: Watchdog::new(idle.min(KEEPALIVE)),
+            idle,
             reset_check: ResetCheck::default(),
             _permit: permit,
         }
@@ -68,15 +70,19 @@ impl Relay {
 
     /// Ready with whether the end is a regular one.
     fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
-        if self.watchdog.poll_idle(cx, &self.reset_check).is_ready() {
-            return Poll::Ready(false);
+        while self.watchdog.poll_idle(cx, &self.reset_check).is_ready() {
+            if !self.watchdog.extend(self.idle) {
+                return Poll::Ready(false);
+            }
+            // Most connects never come here, and need not be set up for it.
+            self.up.keep_alive();
         }
-        let sent = self.to_up.poll(cx, &mut self.down, &mut self.up);
+        let sent = self.to_up.poll(cx, &mut self.down, &mut self.up, self.to_down.has_ended());
         if sent == Poll::Ready(Err(Broken::Reset)) {
             // To go on would pass a regular end on to the client: the system tells of a reset only once.
             return Poll::Ready(false);
         }
-        let received = self.to_down.poll(cx, &mut self.up, &mut self.down);
+        let received = self.to_down.poll(cx, &mut self.up, &mut self.down, self.to_up.has_ended());
         match (sent, received) {
             (Poll::Ready(Ok(())), Poll::Ready(Ok(()))) => Poll::Ready(true),
             (_, Poll::Ready(Err(_))) => Poll::Ready(false),

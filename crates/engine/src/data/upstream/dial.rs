@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use futures_util::future::{Either, select};
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
-use socket2::{SockRef, TcpKeepalive};
 use tokio::net::TcpStream;
 use tokio::time::sleep;
 
@@ -41,14 +40,8 @@ pub(super) async fn first_to_answer(addresses: &[SocketAddr]) -> Result<TcpStrea
 
 async fn connect(address: SocketAddr) -> Result<TcpStream, DialError> {
     let stream = TcpStream::connect(address).await.map_err(|error| DialError::of(&error))?;
-    prepare(&stream).map_err(|error| DialError::of(&error))?;
+    stream.set_nodelay(true).map_err(|error| DialError::of(&error))?;
     Ok(stream)
-}
-
-/// No waiting for more to send, and probes that find a dead peer where a connection is idle for hours.
-fn prepare(stream: &TcpStream) -> io::Result<()> {
-    stream.set_nodelay(true)?;
-    SockRef::from(stream).set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE))
 }
 
 impl DialError {
@@ -84,5 +77,3 @@ fn is_out_of_descriptors(error: &io::Error) -> bool {
 
 /// The Connection Attempt Delay that RFC 8305 §8 recommends.
 const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
-/// Below the idle time-outs of most NATs and load balancers.
-const KEEPALIVE: Duration = Duration::from_secs(60);

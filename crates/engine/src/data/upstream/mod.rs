@@ -21,7 +21,7 @@ pub use resolve::{Resolution, Resolve, Resolved, SystemResolver};
 pub(crate) use gateway::{Gateway, GatewayError};
 pub(crate) use http2::Http2Stream;
 pub(crate) use pool::{Pool, PoolKey};
-pub(crate) use stream::{Upstream, UpstreamConnection, has_failed, reset_on_close};
+pub(crate) use stream::{KEEPALIVE, Upstream, UpstreamConnection, has_failed, reset_on_close};
 
 use self::http2::Http2;
 use self::names::Names;

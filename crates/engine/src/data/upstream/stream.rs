@@ -6,7 +6,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::BytesMut;
-use socket2::SockRef;
+use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
@@ -56,6 +56,16 @@ impl Upstream {
         let mut byte = [0];
         let mut context = Context::from_waker(Waker::noop());
         Pin::new(self).poll_read(&mut context, &mut ReadBuf::new(&mut byte)).is_pending()
+    }
+
+    /// Has the system find out whether the other side is still there, while nothing is said. For HTTP/2, its connection
+    /// does.
+    pub(crate) fn keep_alive(&self) {
+        let probes = TcpKeepalive::new().with_time(KEEPALIVE);
+        if let Some(socket) = self.socket() {
+            // Where that cannot be set any more, the connection is dead already.
+            let _ = SockRef::from(socket).set_tcp_keepalive(&probes);
+        }
     }
 
     /// Makes the connection end with a reset instead of a regular end.
@@ -149,3 +159,6 @@ impl AsyncWrite for Upstream {
         }
     }
 }
+
+/// Below the idle time-outs of most NATs and load balancers.
+pub(crate) const KEEPALIVE: Duration = Duration::from_secs(60);
