@@ -20,7 +20,7 @@ pub mod shutdown;
 pub mod snapshot;
 pub mod tls;
 
-pub use config::{Config, ConfigError, Options};
+pub use config::{Config, ConfigError, Login, Options};
 pub use control::{ApiError, Update};
-pub use data::{Resolution, Resolve, Resolved, SystemResolver};
+pub use data::{Listeners, Resolution, Resolve, Resolved, SystemResolver};
 pub use session::{Client, Explanation, Session, StartError};

@@ -3,13 +3,14 @@
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tracing::{info, warn};
 
-use crate::config::Config;
+use crate::config::{Config, GatewayConfig, GatewayProtocol};
 use crate::control::{Api, ApiError, Control, Update};
-use crate::data::{Proxy, ProxySettings, Resolve, SystemResolver};
+use crate::data::{Listeners, Proxy, ProxySettings, Resolve, SystemResolver};
 use crate::policy::{Host, HostError};
 use crate::shutdown::Shutdown;
 use crate::snapshot::{Reader, Snapshot};
@@ -19,6 +20,8 @@ use crate::snapshot::{Reader, Snapshot};
 pub struct Client {
     config: Arc<Config>,
     resolver: Arc<dyn Resolve>,
+    listeners: Listeners,
+    has_warned: Arc<AtomicBool>,
 }
 
 /// One running proxy. Dropping it cuts everything; [`stop`](Self::stop) ends it in peace.
@@ -59,19 +62,33 @@ pub struct Explanation {
     pub rule: Option<String>,
     /// Why, as a sentence.
     pub reason: &'static str,
+    /// Where the rules are from: `api` or `state-file`.
+    pub source: &'static str,
 }
 
 impl Client {
     /// Prepares a client. Nothing is sent yet.
     #[must_use]
     pub fn new(config: Config) -> Self {
-        Self { config: Arc::new(config), resolver: Arc::new(SystemResolver) }
+        Self {
+            config: Arc::new(config),
+            resolver: Arc::new(SystemResolver),
+            listeners: Listeners::default(),
+            has_warned: Arc::default(),
+        }
     }
 
     /// Looks up names of direct targets with this instead of the system's resolver.
     #[must_use]
     pub fn with_resolver(mut self, resolver: Arc<dyn Resolve>) -> Self {
         self.resolver = resolver;
+        self
+    }
+
+    /// Shares the list of ports that no session may connect to with the other clients of the program.
+    #[must_use]
+    pub fn with_listeners(mut self, listeners: Listeners) -> Self {
+        self.listeners = listeners;
         self
     }
 
@@ -82,7 +99,9 @@ impl Client {
     /// A [`StartError`]; nothing runs then.
     pub async fn start(&self) -> Result<Session, StartError> {
         let config = Arc::clone(&self.config);
-        let (control, snapshots) = Control::start(Api::new(&config.api, &config.roots)).await?;
+        self.warn_of_plain_gateway();
+        let (control, snapshots) =
+            Control::start(Api::new(&config.api, &config.roots), config.state_file.as_ref()).await?;
         info!(rules = snapshots.current().rules.len(), "configuration loaded");
         let shutdown = Shutdown::default();
         let settings = ProxySettings {
@@ -90,6 +109,11 @@ impl Client {
             resolver: Arc::clone(&self.resolver),
             gateway: &config.gateway,
             roots: &config.roots,
+            listeners: self.listeners.clone(),
+            login: config.login.clone(),
+            reach: config.reach.clone(),
+            on_gateway_failure: config.on_gateway_failure,
+            on_route_change: config.on_route_change,
             connect_timeout: config.connect_timeout,
             limits: config.limits,
             splices: config.splices,
@@ -104,6 +128,17 @@ impl Client {
             shutdown.clone().spawn(async move { control.poll_until_drained(interval, &shutdown).await });
         }
         Ok(Session { address, control: Mutex::new(Some(control)), snapshots, shutdown, config })
+    }
+
+    /// Says once that whoever is on the way to the gateway can read the credentials.
+    fn warn_of_plain_gateway(&self) {
+        let GatewayConfig { protocol, host, .. } = &self.config.gateway;
+        if *protocol == GatewayProtocol::Http && !host.is_loopback() && !self.has_warned.swap(true, Ordering::Relaxed) {
+            warn!(
+                gateway = host.as_str(),
+                "the credentials travel to the gateway in the clear; gatewayProtocol: 'https' hides them"
+            );
+        }
     }
 
     /// Sends an update while no session runs.
@@ -188,6 +223,7 @@ fn explain(snapshot: &Snapshot, url_or_host: &str) -> Result<Explanation, HostEr
         route: decision.route.as_str(),
         rule: decision.rule.map(str::to_owned),
         reason: decision.reason.as_str(),
+        source: snapshot.source.as_str(),
     })
 }
 

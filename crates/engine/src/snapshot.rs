@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use crate::policy::RuleSet;
 use crate::secret::Secret;
@@ -20,6 +20,28 @@ pub struct Snapshot {
     pub session_id: Option<String>,
     /// The region that the gateway leaves from, if one is set.
     pub target_geo: Option<String>,
+    /// Where all of this is from.
+    pub source: Source,
+}
+
+/// Where a configuration is from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// The API has told it.
+    Api,
+    /// It was saved when the API told it last.
+    StateFile,
+}
+
+impl Source {
+    /// `api` or `state-file`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Api => "api",
+            Self::StateFile => "state-file",
+        }
+    }
 }
 
 /// The gateway's user name and password, as the value of a `Proxy-Authorization` field (RFC 7617).
@@ -47,19 +69,22 @@ impl Credentials {
 #[derive(Debug)]
 pub struct Publisher {
     sender: watch::Sender<Arc<Snapshot>>,
+    rejections: Arc<Notify>,
 }
 
 /// The data plane's end. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Reader {
     receiver: watch::Receiver<Arc<Snapshot>>,
+    rejections: Arc<Notify>,
 }
 
 /// Makes both ends around a first snapshot: the data plane never has none (invariant 3).
 #[must_use]
 pub fn channel(first: Snapshot) -> (Publisher, Reader) {
     let (sender, receiver) = watch::channel(Arc::new(first));
-    (Publisher { sender }, Reader { receiver })
+    let rejections = Arc::new(Notify::new());
+    (Publisher { sender, rejections: Arc::clone(&rejections) }, Reader { receiver, rejections })
 }
 
 impl Publisher {
@@ -73,6 +98,11 @@ impl Publisher {
     pub fn current(&self) -> Arc<Snapshot> {
         Arc::clone(&self.sender.borrow())
     }
+
+    /// Ends when the data plane has said that the gateway does not accept the credentials, now or since this was called last.
+    pub async fn credentials_rejected(&self) {
+        self.rejections.notified().await;
+    }
 }
 
 impl Reader {
@@ -80,6 +110,17 @@ impl Reader {
     #[must_use]
     pub fn current(&self) -> Arc<Snapshot> {
         Arc::clone(&self.receiver.borrow())
+    }
+
+    /// Ends when there is another snapshot than at the last call. `None` when there will be none any more.
+    pub async fn changed(&mut self) -> Option<Arc<Snapshot>> {
+        self.receiver.changed().await.ok()?;
+        Some(Arc::clone(&self.receiver.borrow_and_update()))
+    }
+
+    /// Lets the control plane know that the gateway does not accept the credentials. Never waits.
+    pub fn reject_credentials(&self) {
+        self.rejections.notify_one();
     }
 }
 
@@ -93,6 +134,7 @@ mod tests {
             credentials: Credentials::basic("user", "pässword"),
             session_id: None,
             target_geo: None,
+            source: Source::Api,
         }
     }
 

@@ -21,7 +21,11 @@ const LOOP: Told = (403, "ALUVIA_LOOP", "proxy_loop_detected");
 async fn each_failure_is_told_in_the_same_words_to_a_connect_and_to_any_other_request() {
     let nobody = closed();
     let names = Names::new(&[("nobody.test", &["127.0.0.1"]), ("nowhere.test", &[])]);
-    let proxy = setup(&[]).resolver(&names).options(|o| o.connect_timeout_ms = Some(200.0)).start().await;
+    let setup = setup(&[]).resolver(&names).options(|o| {
+        o.connect_timeout_ms = Some(200.0);
+        o.allow_targets = vec!["224.0.0.0/4".to_owned()];
+    });
+    let proxy = setup.start().await;
     let port = nobody.address.port();
     let cases = [
         (nobody.address.to_string(), REFUSED),
@@ -42,7 +46,8 @@ async fn each_failure_is_told_in_the_same_words_to_a_connect_and_to_any_other_re
 async fn of_the_failures_of_several_addresses_the_one_that_came_from_the_host_is_told() {
     let nobody = closed();
     let names = Names::new(&[("a.test", &["127.0.0.1", "224.0.0.1"]), ("b.test", &["224.0.0.1", "127.0.0.1"])]);
-    let proxy = setup(&[]).resolver(&names).start().await;
+    let setup = setup(&[]).resolver(&names).options(|o| o.allow_targets = vec!["224.0.0.0/4".to_owned()]);
+    let proxy = setup.start().await;
 
     for name in ["a.test", "b.test"] {
         assert_fails(&proxy, &format!("{name}:{}", nobody.address.port()), REFUSED).await;

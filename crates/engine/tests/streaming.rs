@@ -60,17 +60,51 @@ async fn a_request_and_its_response_may_be_under_way_at_once() {
 }
 
 #[tokio::test]
-async fn an_early_answer_to_an_unfinished_upload_is_the_last_on_its_connections() {
+async fn an_upload_goes_on_after_an_early_answer_and_the_connections_with_it() {
     for scene in both_ways().await {
-        let (mut client, mut peer, _) = scene.request("POST", "Content-Length: 1000000\r\n\r\nhello").await;
+        let (mut client, mut peer, _) = scene.request("POST", "Content-Length: 8000000\r\n\r\nhello").await;
         peer.bytes(5).await;
 
         peer.send("HTTP/1.1 413 Content Too Large\r\nContent-Length: 2\r\n\r\nno").await;
         let response = client.response().await;
+        let (rest, ()) = tokio::join!(peer.bytes(7_999_995), client.send(vec![b'x'; 7_999_995]));
+
+        assert_eq!((response.status, response.text()), (413, "no"), "{}", scene.way);
+        assert_eq!(response.field("connection"), None, "{}", scene.way);
+        assert!(rest.iter().all(|byte| *byte == b'x'), "{}", scene.way);
+        client.send(scene.head("GET", "\r\n")).await;
+        peer.head().await;
+        peer.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").await;
+        assert_eq!(client.response().await.text(), "ok", "{}", scene.way);
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_closes_after_an_early_answer_ends_the_upload() {
+    for scene in both_ways().await {
+        let (mut client, mut peer, _) = scene.request("POST", "Content-Length: 8000000\r\n\r\nhello").await;
+        peer.bytes(5).await;
+
+        peer.send("HTTP/1.1 413 Content Too Large\r\nContent-Length: 2\r\n\r\nno").await;
+        let response = client.response().await;
+        peer.end().await;
 
         assert_eq!((response.status, response.text()), (413, "no"), "{}", scene.way);
         assert!(client.has_ended().await, "{}", scene.way);
         assert!(peer.has_ended().await, "{}", scene.way);
+    }
+}
+
+#[tokio::test]
+async fn an_early_answer_to_a_client_that_waits_to_go_on_says_that_it_is_the_last() {
+    for scene in both_ways().await {
+        let (mut client, mut peer, _) = scene.request("PUT", "Expect: 100-continue\r\nContent-Length: 5\r\n\r\n").await;
+
+        peer.send("HTTP/1.1 413 Content Too Large\r\nContent-Length: 2\r\n\r\nno").await;
+        let response = client.response().await;
+
+        assert_eq!((response.status, response.field("connection")), (413, Some("close")), "{}", scene.way);
+        assert!(client.has_ended().await, "{}", scene.way);
     }
 }
 

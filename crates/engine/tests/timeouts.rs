@@ -85,14 +85,59 @@ async fn idle_connections_serve_after_nine_minutes() {
 
 #[tokio::test]
 async fn an_answer_that_does_not_come_is_a_timeout_after_ten_minutes() {
-    for scene in both_ways().await {
-        let (mut client, _peer, _) = scene.request("GET", "\r\n").await;
+    let scene = Scene::direct().await;
+    let (mut client, _peer, _) = scene.request("GET", "\r\n").await;
 
-        assert_silent(&client, IDLE, scene.way).await.unwrap();
-        let response = client.response().await;
+    assert_silent(&client, IDLE, scene.way).await.unwrap();
+    let response = client.response().await;
 
-        assert_eq!((response.status, response.reason()), (504, "ALUVIA_RESPONSE_TIMEOUT"), "{}", scene.way);
-    }
+    assert_eq!((response.status, response.reason()), (504, "ALUVIA_RESPONSE_TIMEOUT"));
+}
+
+#[tokio::test]
+async fn a_gateway_has_to_answer_within_the_connect_time_out() {
+    let scene = Scene::by_gateway().await;
+    let (mut client, _peer, _) = scene.request("GET", "\r\n").await;
+
+    assert_silent(&client, CONNECT_TIMEOUT, scene.way).await.unwrap();
+    let response = client.response().await;
+
+    assert_eq!((response.status, response.reason()), (504, "ALUVIA_GATEWAY_TIMEOUT"));
+}
+
+#[tokio::test]
+async fn a_gateway_that_drips_its_answer_has_to_be_done_within_the_connect_time_out() {
+    let scene = Scene::by_gateway().await;
+    let (mut client, mut peer, _) = scene.request("GET", "\r\n").await;
+
+    let drip = async {
+        for byte in b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n".iter().cycle() {
+            peer.send([*byte]).await;
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    let start = Instant::now();
+    let response = tokio::select! {
+        response = client.response() => response,
+        () = drip => unreachable!("it goes on for ever"),
+    };
+
+    assert_eq!((response.status, response.reason()), (504, "ALUVIA_GATEWAY_TIMEOUT"));
+    assert!(start.elapsed() < CONNECT_TIMEOUT * 2, "{:?}", start.elapsed());
+}
+
+#[tokio::test]
+async fn a_gateway_that_has_begun_to_answer_may_take_its_time() {
+    let scene = Scene::by_gateway().await;
+    let (mut client, mut peer, _) = scene.request("GET", "\r\n").await;
+
+    peer.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\na").await;
+    client.head().await;
+    client.bytes(1).await;
+    tokio::time::sleep(CONNECT_TIMEOUT + Duration::from_millis(500)).await;
+    peer.send("b").await;
+
+    assert_eq!(client.bytes(1).await, b"b");
 }
 
 #[tokio::test]
@@ -157,6 +202,8 @@ async fn a_connect_of_which_one_side_has_ended_is_forgotten_as_soon() {
 
 /// What the engine grants, from the first byte of a head on.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
+/// What the tests set.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// What it grants to connections and exchanges.
 const IDLE: Duration = Duration::from_secs(600);
 /// What it grants to connects.

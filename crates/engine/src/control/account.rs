@@ -1,11 +1,11 @@
 //! The configuration of an account, as the API tells it.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::policy::RuleSet;
 use crate::secret::Secret;
-use crate::snapshot::{Credentials, Snapshot};
+use crate::snapshot::{Credentials, Snapshot, Source};
 
 /// The configuration of an account, checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,13 +57,47 @@ impl Account {
         })
     }
 
-    pub(crate) fn into_snapshot(self) -> Snapshot {
+    pub(crate) fn to_saved(&self) -> SavedAccount {
+        SavedAccount {
+            username: self.username.expose().to_owned(),
+            password: self.password.expose().to_owned(),
+            rules: self.rules.clone(),
+            session_id: self.session_id.clone(),
+            target_geo: self.target_geo.clone(),
+        }
+    }
+
+    pub(crate) fn into_snapshot(self, source: Source) -> Snapshot {
         Snapshot {
+            source,
             rules: RuleSet::parse(&self.rules),
             credentials: Credentials::basic(self.username.expose(), self.password.expose()),
             session_id: self.session_id,
             target_geo: self.target_geo,
         }
+    }
+}
+
+/// The configuration as it is written to disk. Not for showing: it has the credentials in the clear.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct SavedAccount {
+    username: String,
+    password: String,
+    rules: Vec<String>,
+    session_id: Option<String>,
+    target_geo: Option<String>,
+}
+
+impl SavedAccount {
+    /// Checks what was read.
+    pub(crate) fn check(self) -> Result<Account, InvalidAccount> {
+        Ok(Account {
+            username: credential("username", &Value::String(self.username))?,
+            password: credential("password", &Value::String(self.password))?,
+            rules: self.rules,
+            session_id: self.session_id,
+            target_geo: self.target_geo,
+        })
     }
 }
 

@@ -119,6 +119,20 @@ impl ApiError {
         }
     }
 
+    /// Whether the API is down, or somebody else answers in its place. What it says of the token or of the request is no outage.
+    pub(crate) fn is_outage(&self) -> bool {
+        match self {
+            Self::Unauthorized { .. } => false,
+            Self::Refused { status, .. } => matches!(status, 408 | 425 | 429 | 500..=599),
+            Self::Redirected { .. }
+            | Self::Invalid { .. }
+            | Self::TooLarge { .. }
+            | Self::NotAsked
+            | Self::TimedOut(_)
+            | Self::Unreachable(_) => true,
+        }
+    }
+
     pub(crate) fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Refused { retry_after, .. } => *retry_after,
@@ -141,6 +155,10 @@ impl Api {
             .build()
             .expect("the settings are fixed and the TLS configuration is valid");
         Self { http, url: config.url.clone(), token: config.token.clone(), timeout: config.timeout }
+    }
+
+    pub(crate) fn token(&self) -> &Secret {
+        &self.token
     }
 
     /// GET, conditional if an entity tag is known.

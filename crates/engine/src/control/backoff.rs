@@ -14,6 +14,11 @@ impl Backoff {
         Self { interval, failures: 0 }
     }
 
+    /// Before the first poll: some part of the interval, so that clients that were started together do not stay in phase.
+    pub(crate) fn first(&self) -> Duration {
+        self.interval.mul_f64(rand::random_range(0.1..1.1))
+    }
+
     /// After a success: the poll interval, give or take a tenth, so that many clients do not poll in phase.
     pub(crate) fn succeeded(&mut self) -> Duration {
         self.failures = 0;
@@ -54,6 +59,17 @@ mod tests {
         for _ in 0..100 {
             assert!(backoff.failed(None) <= Duration::from_secs(60));
         }
+    }
+
+    #[test]
+    fn clients_that_start_together_poll_at_all_times_of_the_interval() {
+        let mut tenths = [0; 11];
+        for _ in 0..10_000 {
+            let first = Backoff::new(Duration::from_secs(5)).first();
+            tenths[(first.as_secs_f64() / 0.5) as usize] += 1;
+        }
+
+        assert!(tenths[1..].iter().all(|count| (700..1300).contains(count)), "{tenths:?}");
     }
 
     #[test]

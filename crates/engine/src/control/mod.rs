@@ -7,19 +7,25 @@ mod account;
 mod api;
 mod backoff;
 mod poller;
+mod state_file;
 
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
-use tracing::{info, warn};
+use tokio::time::Instant;
+use tracing::{debug, info, warn};
 
 pub use account::InvalidAccount;
 pub use api::{ApiError, Update};
 
 pub(crate) use api::Api;
 
-use crate::control::api::Fetched;
+use self::account::Account;
+use self::api::Fetched;
+use self::state_file::{Saved, StateFile};
+use crate::config::StateFileConfig;
 use crate::policy::RuleSet;
-use crate::snapshot::{self, Publisher, Reader, Snapshot};
+use crate::snapshot::{self, Publisher, Reader, Snapshot, Source};
 
 /// One session's view of the API.
 #[derive(Debug)]
@@ -27,6 +33,7 @@ pub(crate) struct Control {
     api: Api,
     publisher: Publisher,
     known: Mutex<Known>,
+    state_file: Option<StateFile>,
     /// Held while an update is under way: updates happen one after the other.
     updating: tokio::sync::Mutex<()>,
 }
@@ -36,6 +43,10 @@ pub(crate) struct Control {
 struct Known {
     /// The entity tag of the snapshot in force, where it is known.
     etag: Option<String>,
+    /// What was told last.
+    account: Account,
+    /// What was saved last, and when.
+    saved: Option<(Account, Instant)>,
     /// Counts the updates: an answer to a question asked before an update is older than the update.
     updates: u64,
 }
@@ -50,16 +61,26 @@ impl Known {
 }
 
 impl Control {
-    /// Fetches the first snapshot.
-    pub(crate) async fn start(api: Api) -> Result<(Self, Reader), ApiError> {
-        let Fetched::Changed { account, etag } = api.fetch(None).await? else {
-            return Err(ApiError::NotAsked);
+    /// Fetches the first snapshot. Where the API is down, a state file may have one.
+    pub(crate) async fn start(api: Api, state_file: Option<&StateFileConfig>) -> Result<(Self, Reader), ApiError> {
+        let state_file = state_file.map(|config| StateFile::new(config, api.token()));
+        let (account, source, etag) = match api.fetch(None).await {
+            Ok(Fetched::Changed { account, etag }) => (account, Source::Api, etag),
+            Ok(Fetched::Unchanged) => return Err(ApiError::NotAsked),
+            Err(error) => match &state_file {
+                Some(file) if error.is_outage() => (load(file, error).await?, Source::StateFile, None),
+                _ => return Err(error),
+            },
         };
-        let first = account.into_snapshot();
+        let first = account.clone().into_snapshot(source);
         warn_of_unusable_rules(&first.rules, &RuleSet::default());
         let (publisher, reader) = snapshot::channel(first);
-        let known = Mutex::new(Known { etag, updates: 0 });
-        Ok((Self { api, publisher, known, updating: tokio::sync::Mutex::default() }, reader))
+        let known = Mutex::new(Known { etag, updates: 0, account: account.clone(), saved: None });
+        let control = Self { api, publisher, known, state_file, updating: tokio::sync::Mutex::default() };
+        if source == Source::Api {
+            control.save().await;
+        }
+        Ok((control, reader))
     }
 
     /// Sends an update. It is in force when this returns.
@@ -76,10 +97,14 @@ impl Control {
                 Fetched::Unchanged => return Err(ApiError::NotAsked),
             },
         };
-        let mut known = self.known();
-        // A poll may have come in between, and what it knows is not what is in force now.
-        known.outdate();
-        self.put_in_force(account.into_snapshot());
+        {
+            let mut known = self.known();
+            // A poll may have come in between, and what it knows is not what is in force now.
+            known.outdate();
+            known.account = account.clone();
+            self.put_in_force(account.into_snapshot(Source::Api));
+        }
+        self.save().await;
         Ok(())
     }
 
@@ -87,15 +112,41 @@ impl Control {
     async fn poll(&self) -> Result<(), ApiError> {
         let asked = self.known().clone();
         let fetched = self.api.fetch(asked.etag.as_deref()).await?;
-        let mut known = self.known();
-        if known.updates != asked.updates {
-            return Ok(());
+        {
+            let mut known = self.known();
+            if known.updates != asked.updates {
+                return Ok(());
+            }
+            if let Fetched::Changed { account, etag } = fetched {
+                known.etag = etag;
+                known.account = account.clone();
+                self.put_in_force(account.into_snapshot(Source::Api));
+            }
         }
-        if let Fetched::Changed { account, etag } = fetched {
-            known.etag = etag;
-            self.put_in_force(account.into_snapshot());
-        }
+        self.save().await;
         Ok(())
+    }
+
+    /// Writes what the API has told last to the state file, if there is one and it has something else, or is getting old.
+    async fn save(&self) {
+        let Some(file) = &self.state_file else { return };
+        let account = {
+            let known = self.known();
+            let is_saved =
+                |(saved, since): &(Account, Instant)| *saved == known.account && since.elapsed() < SAVED_IS_FRESH;
+            if known.saved.as_ref().is_some_and(is_saved) {
+                return;
+            }
+            known.account.clone()
+        };
+        let (writer, written) = (file.clone(), account.clone());
+        let saved = tokio::task::spawn_blocking(move || writer.save(&written)).await;
+        match saved.unwrap_or_else(|_| Err(std::io::Error::other("writing was cut off"))) {
+            Ok(()) => debug!(file = %file.path().display(), "configuration saved"),
+            // Said once: the next attempt is due when the configuration changes, or in an hour.
+            Err(error) => warn!(file = %file.path().display(), %error, "the configuration cannot be saved"),
+        }
+        self.known().saved = Some((account, Instant::now()));
     }
 
     fn put_in_force(&self, next: Snapshot) {
@@ -121,8 +172,28 @@ fn changes(last: &Snapshot, next: &Snapshot) -> Vec<&'static str> {
         ("credentials", last.credentials == next.credentials),
         ("session id", last.session_id == next.session_id),
         ("target geo", last.target_geo == next.target_geo),
+        ("source", last.source == next.source),
     ];
     compared.into_iter().filter(|(_, is_same)| !is_same).map(|(name, _)| name).collect()
+}
+
+/// What was saved, instead of what the API does not tell. The error is the API's where that is of no use.
+async fn load(file: &StateFile, error: ApiError) -> Result<Account, ApiError> {
+    let reader = file.clone();
+    let loaded = tokio::task::spawn_blocking(move || reader.load()).await;
+    let path = file.path().display();
+    match loaded.unwrap_or_else(|_| Err(std::io::Error::other("reading was cut off").into())) {
+        Ok(Some(Saved { account, age })) => {
+            let minutes = age.as_secs() / 60;
+            warn!(file = %path, minutes, %error, "starting with the configuration that was saved; the API does not tell a newer one");
+            Ok(account)
+        }
+        Ok(None) => Err(error),
+        Err(unusable) => {
+            warn!(file = %path, reason = %unusable, "the saved configuration is ignored");
+            Err(error)
+        }
+    }
 }
 
 /// Names each unusable rule that was not there before, once.
@@ -138,6 +209,8 @@ fn warn_of_unusable_rules(rules: &RuleSet, before: &RuleSet) {
     }
 }
 
+/// After so long it is written again, though it is the same, so that its age tells when the API has confirmed it.
+const SAVED_IS_FRESH: Duration = Duration::from_secs(3600);
 /// A list of nothing but nonsense shall not flood the log.
 const MOST_WARNINGS: usize = 10;
 const LONGEST_SHOWN_RULE: usize = 100;

@@ -1,5 +1,6 @@
 //! Polls the API until the session stops.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use tokio::time::sleep;
@@ -8,6 +9,7 @@ use tracing::{debug, info, warn};
 use super::backoff::Backoff;
 use super::{ApiError, Control};
 use crate::shutdown::Shutdown;
+use crate::snapshot::Credentials;
 
 impl Control {
     /// Polls one after the other until the drain begins. A failure is said once, and so is its end.
@@ -21,10 +23,15 @@ impl Control {
 
     async fn poll_forever(&self, interval: Duration) {
         let mut backoff = Backoff::new(interval);
-        let mut wait = backoff.succeeded();
+        let mut wait = backoff.first();
         let mut outage = Outage::default();
+        let mut rejected = None;
         loop {
-            sleep(wait).await;
+            if outage.is_over() {
+                self.pause(wait, &mut rejected).await;
+            } else {
+                sleep(wait).await;
+            }
             match self.poll().await {
                 Ok(()) => {
                     wait = backoff.succeeded();
@@ -34,6 +41,25 @@ impl Control {
                     wait = backoff.failed(error.retry_after());
                     outage.note(&error);
                 }
+            }
+        }
+    }
+}
+
+impl Control {
+    /// Waits, but no longer than until the gateway turns down credentials that it has not turned down before.
+    async fn pause(&self, wait: Duration, rejected: &mut Option<Credentials>) {
+        let mut end = pin!(sleep(wait));
+        loop {
+            tokio::select! {
+                () = end.as_mut() => return,
+                () = self.publisher.credentials_rejected() => {}
+            }
+            let credentials = self.publisher.current().credentials.clone();
+            if rejected.as_ref() != Some(&credentials) {
+                debug!("the gateway does not accept the credentials; asking for new ones");
+                *rejected = Some(credentials);
+                return;
             }
         }
     }
@@ -57,6 +83,10 @@ impl Outage {
             warn!(%error, "polling failed; the last configuration stays in force");
         }
         debug!(%error, "poll failed");
+    }
+
+    fn is_over(&self) -> bool {
+        !self.has_warned && !self.has_warned_of_token
     }
 
     fn end(&mut self) {

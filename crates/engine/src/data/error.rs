@@ -13,6 +13,8 @@ pub(crate) enum Failure {
     HeadTooLarge,
     /// The head of the request did not arrive in time.
     HeadTimedOut,
+    /// The client has to log in.
+    LoginRequired,
     /// There is no way to the target.
     Connect(ConnectError),
     /// The other side ended the connection before it had answered.
@@ -47,6 +49,10 @@ impl Failure {
             }
             _ => String::new(),
         };
+        let challenge = match self {
+            Self::LoginRequired => "Proxy-Authenticate: Basic realm=\"aluvia\", charset=\"UTF-8\"\r\n",
+            _ => "",
+        };
         let detail = match self {
             Self::Malformed(detail) => detail,
             _ => advice,
@@ -63,7 +69,7 @@ impl Failure {
              Content-Length: {length}\r\n\
              Cache-Control: no-store\r\n\
              Proxy-Status: aluvia; error={error}{received}; details=\"{code}\"\r\n\
-             Connection: {connection}\r\n\
+             {challenge}Connection: {connection}\r\n\
              \r\n\
              {shown_body}"
         )
@@ -82,6 +88,12 @@ impl Failure {
             Self::HeadTimedOut => {
                 (408, "ALUVIA_HEAD_TIMEOUT", "http_request_error", "The head of the request did not arrive in time")
             }
+            Self::LoginRequired => (
+                407,
+                "ALUVIA_LOGIN_REQUIRED",
+                "http_request_denied",
+                "This proxy asks for the user name and password of `localAuth`",
+            ),
             Self::Connect(error) => connect_failure(error),
             Self::NoResponse => (
                 502,
@@ -122,6 +134,7 @@ fn origin_failure(error: DialError) -> Row {
             "The name has no address; check its spelling and the machine's name resolution",
         ),
         DialError::Loop => LOOP,
+        DialError::OutOfReach => OUT_OF_REACH,
         DialError::Refused => {
             (502, "ALUVIA_CONNECTION_REFUSED", "connection_refused", "Nothing listens on this host and port")
         }
@@ -144,6 +157,7 @@ fn origin_failure(error: DialError) -> Row {
 fn gateway_failure(error: DialError) -> Row {
     match error {
         DialError::Loop => LOOP,
+        DialError::OutOfReach => OUT_OF_REACH,
         DialError::NoDescriptors => NO_DESCRIPTORS,
         DialError::TimedOut => (
             504,
@@ -196,6 +210,13 @@ fn refusal(error: GatewayError) -> Row {
 }
 
 const LOOP: Row = (403, "ALUVIA_LOOP", "proxy_loop_detected", "The request would lead back into this proxy");
+
+const OUT_OF_REACH: Row = (
+    403,
+    "ALUVIA_TARGET_REFUSED",
+    "destination_ip_prohibited",
+    "The target is a link-local, multicast, broadcast or unspecified address; `allowTargets` can allow it",
+);
 
 const NO_DESCRIPTORS: Row = (
     503,

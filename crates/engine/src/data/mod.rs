@@ -7,10 +7,12 @@
 mod error;
 mod forward;
 mod http1;
+mod listeners;
 mod relay;
 mod server;
 mod upstream;
 mod watchdog;
 
+pub use listeners::Listeners;
 pub(crate) use server::{Proxy, ProxySettings};
 pub use upstream::{Resolution, Resolve, Resolved, SystemResolver};

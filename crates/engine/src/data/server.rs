@@ -10,13 +10,16 @@ use socket2::SockRef;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::sleep;
-use tracing::{debug, warn};
+use tracing::{debug, info, warn};
 
-use super::forward;
+use super::forward::{self, Access, Fallback};
+use super::listeners::{Listed, Listeners};
+use super::relay::RouteWatch;
 use super::upstream::{Connector, ConnectorSettings, Gateway, Pool, Resolve};
-use crate::config::{GatewayConfig, Limits};
+use crate::config::{GatewayConfig, Limits, OnGatewayFailure, OnRouteChange};
+use crate::policy::Reach;
 use crate::shutdown::Shutdown;
-use crate::snapshot::Reader;
+use crate::snapshot::{Credentials, Reader};
 use crate::tls::TlsRoots;
 
 /// What the connections of one session share.
@@ -27,6 +30,10 @@ pub(crate) struct Proxy {
     pub(super) pool: Pool,
     pub(super) shutdown: Shutdown,
     pub(super) limits: Limits,
+    pub(super) access: Access,
+    pub(super) fallback: Option<Fallback>,
+    /// The connects whose routes matter while they run.
+    pub(super) routes: Option<Arc<RouteWatch>>,
     /// Whether bulk may move within the kernel.
     pub(super) splices: bool,
     /// One for each connection that may be taken.
@@ -40,6 +47,11 @@ pub(crate) struct ProxySettings<'a> {
     pub(crate) resolver: Arc<dyn Resolve>,
     pub(crate) gateway: &'a GatewayConfig,
     pub(crate) roots: &'a TlsRoots,
+    pub(crate) listeners: Listeners,
+    pub(crate) login: Option<Credentials>,
+    pub(crate) reach: Reach,
+    pub(crate) on_gateway_failure: OnGatewayFailure,
+    pub(crate) on_route_change: OnRouteChange,
     pub(crate) connect_timeout: Duration,
     pub(crate) limits: Limits,
     pub(crate) splices: bool,
@@ -54,25 +66,33 @@ impl Proxy {
     pub(crate) fn start(port: u16, settings: ProxySettings<'_>) -> io::Result<SocketAddr> {
         let listener = listen(port)?;
         let own_address = listener.local_addr()?;
+        let listed = settings.listeners.add(own_address.port());
         let shutdown = settings.shutdown.clone();
         let proxy = Arc::new(Self {
             snapshots: settings.snapshots,
             connector: Connector::new(ConnectorSettings {
                 resolver: settings.resolver,
                 gateway: Gateway::new(settings.gateway, settings.roots),
-                own_address,
+                listeners: settings.listeners,
+                reach: settings.reach,
                 timeout: settings.connect_timeout,
                 shutdown: shutdown.clone(),
             }),
             pool: Pool::default(),
             shutdown: settings.shutdown,
             limits: settings.limits,
+            access: Access { max_fields: settings.limits.fields, login: settings.login },
+            fallback: (settings.on_gateway_failure == OnGatewayFailure::Direct).then(Fallback::default),
+            routes: (settings.on_route_change != OnRouteChange::Keep)
+                .then(|| Arc::new(RouteWatch::new(settings.on_route_change))),
             splices: settings.splices,
             permits: Arc::new(Semaphore::new(settings.limits.connections)),
         });
+        let follower = Arc::clone(&proxy);
+        shutdown.spawn(async move { follower.follow_routes_until_drained().await });
         let sweeper = Arc::clone(&proxy);
         shutdown.spawn(async move { sweeper.sweep_until_drained().await });
-        shutdown.spawn(proxy.accept_until_drained(listener));
+        shutdown.spawn(proxy.accept_until_drained(listener, listed));
         Ok(own_address)
     }
 
@@ -90,7 +110,24 @@ impl Proxy {
         self.connector.clear();
     }
 
-    async fn accept_until_drained(self: Arc<Self>, listener: TcpListener) {
+    /// Tells running connects of rules that send them another way.
+    async fn follow_routes_until_drained(&self) {
+        let Some(routes) = &self.routes else { return };
+        let mut snapshots = self.snapshots.clone();
+        loop {
+            let changed = tokio::select! {
+                changed = snapshots.changed() => changed,
+                () = self.shutdown.draining() => return,
+            };
+            let Some(snapshot) = changed else { return };
+            let connects = routes.compare(&snapshot.rules);
+            if connects > 0 {
+                info!(connects, "the rules send running connects another way");
+            }
+        }
+    }
+
+    async fn accept_until_drained(self: Arc<Self>, listener: TcpListener, _listed: Listed) {
         let mut is_starved = false;
         loop {
             let (accepted, permit) = tokio::select! {

@@ -16,20 +16,40 @@ pub(crate) struct Watchdog {
     timer: Pin<Box<Sleep>>,
     last_activity: Instant,
     patience: Duration,
+    /// When it is enough, whatever activity there is.
+    deadline: Option<Instant>,
 }
 
 impl Watchdog {
     pub(crate) fn new(patience: Duration) -> Self {
-        Self { timer: Box::pin(sleep(patience)), last_activity: Instant::now(), patience }
+        Self { timer: Box::pin(sleep(patience)), last_activity: Instant::now(), patience, deadline: None }
     }
 
-    /// Starts anew, with another patience.
+    /// Starts anew, with another patience and without a deadline.
     pub(crate) fn restart(&mut self, patience: Duration) {
         self.patience = patience;
+        self.deadline = None;
         self.last_activity = Instant::now();
-        if self.timer.deadline() > self.last_activity + patience {
-            self.timer.as_mut().reset(self.last_activity + patience);
+        self.fire_by(self.last_activity + patience);
+    }
+
+    /// Sets a deadline, which no activity puts off.
+    pub(crate) fn limit(&mut self, time: Duration) {
+        let deadline = Instant::now() + time;
+        self.deadline = Some(deadline);
+        self.fire_by(deadline);
+    }
+
+    fn fire_by(&mut self, due: Instant) {
+        if self.timer.deadline() > due {
+            self.timer.as_mut().reset(due);
         }
+    }
+
+    /// Has another patience from the last activity on.
+    pub(crate) fn expect_within(&mut self, patience: Duration) {
+        self.patience = patience;
+        self.fire_by(self.last_activity + patience);
     }
 
     /// Grants more patience, counted from the last activity. False if it is no more than before.
@@ -48,11 +68,12 @@ impl Watchdog {
             }
             return Poll::Pending;
         }
-        let deadline = self.last_activity + self.patience;
-        if deadline <= Instant::now() {
+        let patient_until = self.last_activity + self.patience;
+        let due = self.deadline.map_or(patient_until, |deadline| deadline.min(patient_until));
+        if due <= Instant::now() {
             return Poll::Ready(());
         }
-        self.timer.as_mut().reset(deadline);
+        self.timer.as_mut().reset(due);
         ready!(self.timer.as_mut().poll(cx));
         Poll::Ready(())
     }
@@ -113,6 +134,23 @@ mod tests {
         poll_fn(|cx| watchdog.poll_idle(cx, &ResetCheck::default())).await;
 
         assert_eq!(start.elapsed(), Duration::from_secs(10));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn activity_does_not_put_off_a_deadline() {
+        let start = Instant::now();
+        let mut watchdog = Watchdog::new(Duration::from_secs(10));
+        watchdog.limit(Duration::from_secs(15));
+        let mut idle = poll_fn(|cx| watchdog.poll_idle(cx, &ResetCheck::default()));
+
+        let mut idle = Pin::new(&mut idle);
+        for _ in 0..3 {
+            sleep(Duration::from_secs(4)).await;
+            assert!(futures_util::poll!(idle.as_mut()).is_pending());
+        }
+        idle.await;
+
+        assert_eq!(start.elapsed(), Duration::from_secs(15));
     }
 
     #[tokio::test(start_paused = true)]

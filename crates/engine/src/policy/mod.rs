@@ -5,9 +5,11 @@
 
 mod host;
 mod pattern;
+mod reach;
 mod rules;
 mod suffix;
 
 pub use host::{Host, HostError};
 pub use pattern::{HostPattern, PatternError};
+pub use reach::{InvalidBlock, Reach};
 pub use rules::{Decision, Reason, Route, RuleSet, UnusableRule};

@@ -1,5 +1,7 @@
 //! CONNECT (RFC 9110 §9.3.6): open the way to the target, say so, and relay.
 
+use std::sync::Arc;
+
 use bytes::BytesMut;
 use tokio::io::AsyncReadExt as _;
 use tracing::debug;
@@ -7,14 +9,14 @@ use tracing::debug;
 use super::super::error::Failure;
 use super::super::http1::FIRST_READ;
 use super::super::server::Proxy;
-use super::super::upstream::{ConnectError, DialError, Upstream};
+use super::super::upstream::{ConnectError, GatewayError, Upstream};
 use super::request::ConnectRequest;
 use super::{Downstream, start_relay};
 use crate::policy::Route;
 use crate::snapshot::Snapshot;
 
 /// Serves a CONNECT whose head has been read. 200 is sent only when the other side stands.
-pub(super) async fn serve(proxy: &Proxy, mut down: Downstream, request: ConnectRequest, snapshot: &Snapshot) {
+pub(super) async fn serve(proxy: &Proxy, mut down: Downstream, request: ConnectRequest, snapshot: &Arc<Snapshot>) {
     let connected = tokio::select! {
         connected = open(proxy, &request, snapshot) => connected,
         () = client_gone(&mut down) => {
@@ -23,7 +25,7 @@ pub(super) async fn serve(proxy: &Proxy, mut down: Downstream, request: ConnectR
         }
     };
     match connected {
-        Ok((up, early_down)) => {
+        Ok(up) => {
             debug!(
                 host = request.target.host.as_str(),
                 port = request.target.port,
@@ -31,7 +33,7 @@ pub(super) async fn serve(proxy: &Proxy, mut down: Downstream, request: ConnectR
                 "connect"
             );
             if down.answer(ESTABLISHED).await {
-                start_relay(proxy, down, up, early_down);
+                start_relay(proxy, down, up, request.target.host, snapshot);
             }
         }
         Err(error) => {
@@ -54,16 +56,30 @@ async fn open(
     snapshot: &Snapshot,
 ) -> Result<(Upstream, BytesMut), ConnectError> {
     let (host, port) = (&request.target.host, request.target.port);
-    if proxy.connector.would_loop(host, port) {
-        return Err(ConnectError::Origin(DialError::Loop));
+    proxy.connector.check(host, port)?;
+    if request.route == Route::Direct {
+        return open_direct(proxy, request).await;
     }
-    match request.route {
-        Route::Direct => {
-            let stream = proxy.connector.connect_direct(host, port).await?;
-            Ok((Upstream::Tcp(stream), BytesMut::new()))
+    let opened = proxy.connector.connect_through_gateway(host, port, &snapshot.credentials).await;
+    if let Err(ConnectError::Refusal(GatewayError::Status(407))) = opened {
+        proxy.snapshots.reject_credentials();
+    }
+    let Some(fallback) = &proxy.fallback else { return opened };
+    match opened {
+        Err(error) if error.is_gateway_failure() => {
+            fallback.begin(error);
+            open_direct(proxy, request).await
         }
-        Route::Gateway => proxy.connector.connect_through_gateway(host, port, &snapshot.credentials).await,
+        _ => {
+            fallback.end();
+            opened
+        }
     }
+}
+
+async fn open_direct(proxy: &Proxy, request: &ConnectRequest) -> Result<(Upstream, BytesMut), ConnectError> {
+    let stream = proxy.connector.connect_direct(&request.target.host, request.target.port).await?;
+    Ok((Upstream::Tcp(stream), BytesMut::new()))
 }
 
 /// Ends when the client has left. What it sends early is kept for the target, within limits; a client that has sent

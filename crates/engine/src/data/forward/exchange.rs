@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Buf as _;
 use tokio::io::AsyncWriteExt as _;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tracing::debug;
 
 use super::super::error::Failure;
@@ -21,16 +21,38 @@ use super::super::upstream::{
 use super::super::watchdog::{ResetCheck, Side};
 use super::request::Request;
 use super::response::Response;
-use super::{Downstream, Next, WRITE_TIMEOUT};
+use super::{Downstream, Next, Upgraded, WRITE_TIMEOUT};
 use crate::policy::Route;
 
-/// Serves a request whose head has been read. The upstream connection is one that is kept, or a new one.
+/// Serves a request whose head has been read.
 pub(super) async fn serve(proxy: &Proxy, down: &mut Downstream, mut request: Request) -> Next {
-    if proxy.connector.would_loop(&request.target.host, request.target.port) {
-        let looped = Failure::Connect(ConnectError::Origin(DialError::Loop));
-        return conclude(proxy, down, &request, Fault::Upstream(looped)).await;
+    if let Err(error) = proxy.connector.check(&request.target.host, request.target.port) {
+        return conclude(proxy, down, &request, Fault::Upstream(Failure::Connect(error))).await;
     }
-    let key = pool_key(&request);
+    let mut outcome = attempt(proxy, down, &mut request).await;
+    if let Some(fallback) = &proxy.fallback {
+        match outcome {
+            // No byte of it has left so far.
+            Err(Fault::Upstream(Failure::Connect(error @ ConnectError::Gateway(_)))) if error.is_gateway_failure() => {
+                fallback.begin(error);
+                if let Some(head) = request.direct_head.take() {
+                    (request.head, request.route) = (head, Route::Direct);
+                    outcome = attempt(proxy, down, &mut request).await;
+                }
+            }
+            Ok(_) if request.route == Route::Gateway => fallback.end(),
+            _ => {}
+        }
+    }
+    match outcome {
+        Ok(next) => next,
+        Err(fault) => conclude(proxy, down, &request, fault).await,
+    }
+}
+
+/// Sends a request its way, on a connection that is kept, or on a new one.
+async fn attempt(proxy: &Proxy, down: &mut Downstream, request: &mut Request) -> Result<Next, Fault> {
+    let key = pool_key(request);
     // A kept connection may be closed by its other side at any moment. What cannot be sent twice takes one only if it was
     // used just now.
     let freshness = if request.is_repeatable { Duration::MAX } else { MAX_AGE_FOR_UNREPEATABLE };
@@ -40,26 +62,16 @@ pub(super) async fn serve(proxy: &Proxy, down: &mut Downstream, mut request: Req
     }
     if let Some(up) = kept {
         let head = if request.is_repeatable { request.head.clone() } else { std::mem::take(&mut request.head) };
-        match Exchange::new(down, up, head, &request).run(proxy, &request, &key).await {
-            Ok(next) => return next,
+        match Exchange::new(down, up, head, request).run(proxy, request, &key).await {
             Err(Fault::Stale) if request.is_repeatable => {
                 debug!(host = request.target.host.as_str(), "a kept connection was closed; trying a new one");
             }
-            Err(fault) => return conclude(proxy, down, &request, fault).await,
+            outcome => return outcome,
         }
     }
+    let stream = connect(proxy, request).await.map_err(|error| Fault::Upstream(Failure::Connect(error)))?;
     let head = std::mem::take(&mut request.head);
-    let outcome = match connect(proxy, &request).await {
-        Ok(stream) => {
-            let up = UpstreamConnection::new(stream);
-            Exchange::new(down, up, head, &request).run(proxy, &request, &key).await
-        }
-        Err(error) => Err(Fault::Upstream(Failure::Connect(error))),
-    };
-    match outcome {
-        Ok(next) => next,
-        Err(fault) => conclude(proxy, down, &request, fault).await,
-    }
+    Exchange::new(down, UpstreamConnection::new(stream), head, request).run(proxy, request, &key).await
 }
 
 fn pool_key(request: &Request) -> PoolKey {
@@ -98,7 +110,12 @@ enum Fault {
 async fn conclude(proxy: &Proxy, down: &mut Downstream, request: &Request, fault: Fault) -> Next {
     let failure = match fault {
         Fault::Stale => blame(request.route, Failure::NoResponse),
-        Fault::Upstream(failure) => blame(request.route, failure),
+        Fault::Upstream(failure) => {
+            if failure == Failure::Connect(ConnectError::Refusal(GatewayError::Status(407))) {
+                proxy.snapshots.reject_credentials();
+            }
+            blame(request.route, failure)
+        }
         Fault::BadBody => Failure::Malformed("The body of the request is not framed as its head says"),
         Fault::Broken { ends_with_connection } => {
             debug!(host = request.target.host.as_str(), "response broken off");
@@ -130,6 +147,7 @@ async fn conclude(proxy: &Proxy, down: &mut Downstream, request: &Request, fault
 fn blame(route: Route, failure: Failure) -> Failure {
     match (route, failure) {
         (Route::Gateway, Failure::NoResponse) => Failure::Connect(ConnectError::Refusal(GatewayError::Closed)),
+        (Route::Gateway, Failure::ResponseTimedOut) => Failure::Connect(ConnectError::Gateway(DialError::TimedOut)),
         (Route::Gateway, Failure::BadResponse) => Failure::Connect(ConnectError::Refusal(GatewayError::Malformed)),
         (_, failure) => failure,
     }
@@ -161,6 +179,7 @@ impl<'d> Exchange<'d> {
     async fn run(mut self, proxy: &Proxy, request: &Request, key: &PoolKey) -> Result<Next, Fault> {
         self.down.watchdog.restart(proxy.limits.http_idle);
         let response = self.final_response(proxy, request).await?;
+        self.up.heard = Instant::now();
         debug!(
             host = request.target.host.as_str(),
             port = request.target.port,
@@ -169,7 +188,7 @@ impl<'d> Exchange<'d> {
             "request"
         );
         if response.status == 101 {
-            return self.upgrade(response).await;
+            return self.upgrade(response, request).await;
         }
         let keeps_chunks = request.version == Version::Http11;
         let mut receiving = Transfer::new(response.head, response.framing, keeps_chunks);
@@ -179,6 +198,9 @@ impl<'d> Exchange<'d> {
             }
             fault => fault,
         })?;
+        if response.is_persistent && response.is_reusable {
+            self.finish_sending().await;
+        }
         let is_sent = matches!(self.sending, Sending::Done);
         if is_sent && response.is_reusable && self.up.buffer.is_empty() {
             proxy.pool.keep(key.clone(), self.up);
@@ -189,8 +211,11 @@ impl<'d> Exchange<'d> {
 
     /// Passes interim responses on, and returns the final one.
     async fn final_response(&mut self, proxy: &Proxy, request: &Request) -> Result<Response, Fault> {
+        // A gateway that has the request and says nothing is as good as none. An origin may take its time.
+        let limit = (request.route == Route::Gateway).then(|| proxy.connector.timeout());
         for _ in 0..=MAX_INTERIM {
-            let length = self.response_head().await?;
+            let length = self.response_head(limit).await?;
+            self.down.watchdog.restart(proxy.limits.http_idle);
             let may_persist = !proxy.shutdown.is_draining();
             let is_sent = matches!(self.sending, Sending::Done);
             let response =
@@ -210,13 +235,19 @@ impl<'d> Exchange<'d> {
     }
 
     /// Sends the request until a whole response head stands in the upstream buffer. Returns its length.
-    async fn response_head(&mut self) -> Result<usize, Fault> {
+    async fn response_head(&mut self, limit: Option<Duration>) -> Result<usize, Fault> {
         let mut scanner = HeadScanner::lenient();
+        let mut limit = limit;
         poll_fn(|cx| {
             if self.down.watchdog.poll_idle(cx, &self.reset_check).is_ready() {
                 return Poll::Ready(Err(self.timed_out()));
             }
             self.poll_send(cx)?;
+            if !matches!(self.sending, Sending::Underway(_))
+                && let Some(limit) = limit.take()
+            {
+                self.down.watchdog.limit(limit);
+            }
             loop {
                 match scanner.scan(&self.up.buffer) {
                     Scan::Whole(length) if length <= MAX_HEAD => return Poll::Ready(Ok(length)),
@@ -243,7 +274,11 @@ impl<'d> Exchange<'d> {
             self.poll_send(cx)?;
             let up = &mut self.up;
             let from = Pin::new(&mut up.stream);
+            let was_read = receiving.is_source_done();
             let received = receiving.poll(cx, from, &mut up.buffer, Pin::new(&mut self.down.stream));
+            if !was_read && receiving.is_source_done() {
+                up.heard = Instant::now();
+            }
             match received {
                 Poll::Ready(Ok(())) => Poll::Ready(Ok(())),
                 Poll::Ready(Err(TransferError::Write)) => Poll::Ready(Err(Fault::Gone)),
@@ -252,6 +287,23 @@ impl<'d> Exchange<'d> {
             }
         })
         .await
+    }
+
+    /// Sends the rest of a request that was answered before it was whole: the client has been told that its connection goes
+    /// on. Ends early where the other side takes no more, or the client sends nothing or nonsense.
+    async fn finish_sending(&mut self) {
+        poll_fn(|cx| {
+            if self.down.watchdog.poll_idle(cx, &self.reset_check).is_ready() || self.poll_send(cx).is_err() {
+                return Poll::Ready(());
+            }
+            if !matches!(self.sending, Sending::Underway(_)) {
+                return Poll::Ready(());
+            }
+            // Whatever comes now, an end or a second answer, is no sign of a server that listens.
+            let up = &mut self.up;
+            poll_fill(cx, Pin::new(&mut up.stream), &mut up.buffer, FIRST_READ).map(|_| ())
+        })
+        .await;
     }
 
     /// Sends as much of the request as goes. An upstream that takes no more is not an error yet: it may have answered.
@@ -310,9 +362,9 @@ impl<'d> Exchange<'d> {
     }
 
     /// Lets the client know that its protocol is accepted. What follows is for a relay.
-    async fn upgrade(self, response: Response) -> Result<Next, Fault> {
+    async fn upgrade(self, response: Response, request: &Request) -> Result<Next, Fault> {
         match timeout(WRITE_TIMEOUT, self.down.stream.write_all(&response.head)).await {
-            Ok(Ok(())) => Ok(Next::Relay(Box::new(self.up))),
+            Ok(Ok(())) => Ok(Next::Relay(Box::new(Upgraded { up: self.up, host: request.target.host.clone() }))),
             Ok(Err(_)) | Err(_) => Err(Fault::Gone),
         }
     }

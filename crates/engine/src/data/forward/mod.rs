@@ -2,6 +2,7 @@
 
 mod connect;
 mod exchange;
+mod fallback;
 mod request;
 mod response;
 mod target;
@@ -19,6 +20,8 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
 use tracing::debug;
 
+pub(crate) use self::fallback::Fallback;
+pub(crate) use self::request::Access;
 use self::request::{Action, Request};
 use super::error::Failure;
 use super::http1::{FIRST_READ, HeadScanner, Scan, poll_fill};
@@ -26,6 +29,8 @@ use super::relay::Relay;
 use super::server::{Permit, Proxy};
 use super::upstream::{Upstream, UpstreamConnection};
 use super::watchdog::{ResetCheck, Watchdog};
+use crate::policy::Host;
+use crate::snapshot::Snapshot;
 
 /// A client's connection.
 #[derive(Debug)]
@@ -47,7 +52,14 @@ enum Next {
     /// It ends at once.
     Abandon,
     /// Both sides have agreed on another protocol: it is relayed to this connection.
-    Relay(Box<UpstreamConnection>),
+    Relay(Box<Upgraded>),
+}
+
+/// An upstream connection that does not speak HTTP any more.
+#[derive(Debug)]
+struct Upgraded {
+    up: UpstreamConnection,
+    host: Host,
 }
 
 /// Serves a client's connection to its end, or until a CONNECT takes it over.
@@ -64,7 +76,7 @@ pub(crate) async fn serve(proxy: Arc<Proxy>, stream: TcpStream, permit: Permit) 
             }
         };
         let snapshot = proxy.snapshots.current();
-        let action = Request::read(&down.buffer[..length], &snapshot, proxy.limits.fields);
+        let action = Request::read(&down.buffer[..length], &snapshot, &proxy.access, proxy.fallback.is_some());
         down.buffer.advance(length);
         let next = match action {
             Ok(Action::Connect(request)) => {
@@ -85,15 +97,22 @@ pub(crate) async fn serve(proxy: Arc<Proxy>, stream: TcpStream, permit: Permit) 
             Next::Persist => {}
             Next::Close => return down.close(&proxy).await,
             Next::Abandon => return,
-            Next::Relay(up) => return start_relay(&proxy, down, up.stream, up.buffer),
+            Next::Relay(upgraded) => {
+                let Upgraded { up, host } = *upgraded;
+                return start_relay(&proxy, down, (up.stream, up.buffer), host, &snapshot);
+            }
         }
     }
 }
 
 /// Lets go of everything that HTTP needed: what stays is a small task that moves bytes.
-fn start_relay(proxy: &Proxy, down: Downstream, up: Upstream, early_down: BytesMut) {
+fn start_relay(proxy: &Proxy, down: Downstream, up: (Upstream, BytesMut), host: Host, snapshot: &Arc<Snapshot>) {
     let Downstream { stream, buffer: early_up, permit, .. } = down;
-    let relay = Relay::new((stream, early_up), (up, early_down), proxy.limits.relay_idle, permit);
+    let mut relay = Relay::new((stream, early_up), up, proxy.limits.relay_idle, permit);
+    if let Some(routes) = &proxy.routes {
+        let route = snapshot.rules.decide(&host).route;
+        relay = relay.watching(routes.add(host, route, snapshot, &proxy.snapshots));
+    }
     proxy.shutdown.spawn(if proxy.splices { relay } else { relay.without_splice() });
 }
 

@@ -3,11 +3,13 @@
 //! Here is settled what no parser decides: which requests are refused, which fields travel on, and how the head reads that
 //! goes upstream.
 
+use subtle::ConstantTimeEq as _;
+
 use super::super::error::Failure;
 use super::super::http1::{Field, Framing, HeadStorage, Name, RequestHead, Version, list, request_framing};
 use super::target::{Target, is_authority_of, is_host_value};
 use crate::policy::Route;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Credentials, Snapshot};
 
 /// What is to be done with a request.
 #[derive(Debug)]
@@ -27,6 +29,14 @@ pub(super) struct ConnectRequest {
     pub(super) route: Route,
 }
 
+/// Who may ask for what.
+#[derive(Debug)]
+pub(crate) struct Access {
+    pub(crate) max_fields: usize,
+    /// What clients have to log in with, if they have to.
+    pub(crate) login: Option<Credentials>,
+}
+
 /// A request in absolute-form.
 #[derive(Debug)]
 pub(super) struct Request {
@@ -34,6 +44,8 @@ pub(super) struct Request {
     pub(super) route: Route,
     /// The head as it goes upstream.
     pub(super) head: Vec<u8>,
+    /// The head for the origin itself, where the request may go there although its route is the gateway.
+    pub(super) direct_head: Option<Vec<u8>>,
     pub(super) framing: Framing,
     pub(super) version: Version,
     /// Whether the client wants to use its connection again.
@@ -42,27 +54,39 @@ pub(super) struct Request {
     /// Whether it may be sent twice: RFC 9110 §9.2.2, and no body.
     pub(super) is_repeatable: bool,
     pub(super) wants_websocket: bool,
+    /// Whether the client sends its body only when it is told to (RFC 9110 §10.1.1).
+    pub(super) expects_continue: bool,
 }
 
 impl Request {
     /// Reads a head whose lines end in CR LF, decides its route by the snapshot and writes the head that goes upstream.
-    pub(super) fn read(bytes: &[u8], snapshot: &Snapshot, max_fields: usize) -> Result<Action, Failure> {
+    pub(super) fn read(
+        bytes: &[u8],
+        snapshot: &Snapshot,
+        access: &Access,
+        may_fall_back: bool,
+    ) -> Result<Action, Failure> {
         let mut storage = HeadStorage::new();
-        let head = RequestHead::parse(bytes, &mut storage, max_fields).map_err(|error| match error {
+        let head = RequestHead::parse(bytes, &mut storage, access.max_fields).map_err(|error| match error {
             httparse::Error::TooManyHeaders => Failure::HeadTooLarge,
             httparse::Error::Version => Failure::Malformed("The version is neither HTTP/1.1 nor HTTP/1.0"),
             _ => Failure::Malformed("The head of the request is malformed"),
         })?;
         let facts = Facts::of(&head)?;
         if head.method == "CONNECT" {
-            return read_connect(&head, &facts, snapshot);
+            return read_connect(&head, &facts, snapshot, access);
         }
         let (target, path) = Target::from_absolute_form(head.target).map_err(Failure::Malformed)?;
+        if let Some(action) = facts.require_login(&head, access) {
+            return Ok(action);
+        }
         if let Some(response) = facts.answer_as_last_recipient(head.method) {
             return Ok(Action::Answer { response, is_persistent: facts.is_persistent });
         }
         let route = snapshot.rules.decide(&target.host).route;
+        let may_go_direct = may_fall_back && route == Route::Gateway;
         Ok(Action::Exchange(Self {
+            direct_head: may_go_direct.then(|| write_head(&head, &facts, &target, path, Route::Direct, snapshot)),
             head: write_head(&head, &facts, &target, path, route, snapshot),
             target,
             route,
@@ -72,6 +96,7 @@ impl Request {
             is_head: head.method == "HEAD",
             is_repeatable: is_idempotent(head.method) && facts.has_no_body(),
             wants_websocket: facts.wants_websocket,
+            expects_continue: head.fields().any(|field| field.name == Name::Expect),
         }))
     }
 }
@@ -183,6 +208,20 @@ impl<'b> Facts<'b> {
         self.nominated.iter().any(|name| name.eq_ignore_ascii_case(field.written.as_bytes()))
     }
 
+    /// The answer to a client that has not logged in, or not as it should (RFC 9110 §11.7).
+    fn require_login(&self, head: &RequestHead<'_, '_>, access: &Access) -> Option<Action> {
+        let login = access.login.as_ref()?;
+        let mut given = head.fields().filter(|field| field.name == Name::ProxyAuthorization);
+        let is_logged_in =
+            given.next().is_some_and(|field| is_same_login(field.value, login)) && given.next().is_none();
+        if is_logged_in {
+            return None;
+        }
+        let is_persistent = self.is_persistent && self.has_no_body();
+        let response = Failure::LoginRequired.response(!is_persistent, head.method == "HEAD");
+        Some(Action::Answer { response, is_persistent })
+    }
+
     /// `Max-Forwards: 0` on OPTIONS or TRACE: the request goes no further (RFC 9110 §7.6.2).
     fn answer_as_last_recipient(&self, method: &str) -> Option<Vec<u8>> {
         if self.max_forwards != Some(0) || !self.has_no_body() {
@@ -199,11 +238,26 @@ impl<'b> Facts<'b> {
     }
 }
 
-fn read_connect(head: &RequestHead<'_, '_>, facts: &Facts<'_>, snapshot: &Snapshot) -> Result<Action, Failure> {
+/// Compares without telling by the time it takes how much was right. The name of the scheme may be in any case.
+fn is_same_login(given: &[u8], login: &Credentials) -> bool {
+    let Some((scheme, given)) = given.split_at_checked(BASIC.len()) else { return false };
+    let expected = login.authorization().expose().as_bytes();
+    scheme.eq_ignore_ascii_case(BASIC) && given.trim_ascii().ct_eq(&expected[BASIC.len()..]).into()
+}
+
+fn read_connect(
+    head: &RequestHead<'_, '_>,
+    facts: &Facts<'_>,
+    snapshot: &Snapshot,
+    access: &Access,
+) -> Result<Action, Failure> {
     if !facts.has_no_body() {
         return Err(Failure::Malformed("A CONNECT has no body"));
     }
     let target = Target::from_authority_form(head.target).map_err(Failure::Malformed)?;
+    if let Some(action) = facts.require_login(head, access) {
+        return Ok(action);
+    }
     let route = snapshot.rules.decide(&target.host).route;
     Ok(Action::Connect(ConnectRequest { target, route }))
 }
@@ -285,5 +339,6 @@ fn is_idempotent(method: &str) -> bool {
     matches!(method, "GET" | "HEAD" | "OPTIONS" | "TRACE" | "PUT" | "DELETE")
 }
 
+const BASIC: &[u8] = b"Basic ";
 /// Holds the head of a browser without growing.
 const HEAD_ROOM: usize = 1024;

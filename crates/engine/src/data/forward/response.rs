@@ -30,7 +30,8 @@ impl Response {
     /// Reads a whole head and writes the one for the client.
     ///
     /// An other side that answers and closes before it has the whole request (`is_sent`) will not get the rest of it: it
-    /// stays on the client's connection, which cannot be used again then.
+    /// stays on the client's connection, which cannot be used again then. A client that waits to be told to go on may never
+    /// send it.
     pub(super) fn read(bytes: &[u8], request: &Request, may_persist: bool, is_sent: bool) -> Result<Self, Failure> {
         let mut storage = HeadStorage::new();
         let head = ResponseHead::parse(bytes, &mut storage).map_err(|_| Failure::BadResponse)?;
@@ -55,7 +56,7 @@ impl Response {
             && request.is_persistent
             && !ends_with_connection
             && head.status != 101
-            && (is_sent || is_reusable);
+            && (is_sent || is_reusable && !request.expects_continue);
         let head_out = write_head(&head, framing, request, is_persistent, is_dechunked);
         Ok(Self { status: head.status, head: head_out, framing, is_persistent, ends_with_connection, is_reusable })
     }

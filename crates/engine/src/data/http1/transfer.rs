@@ -82,6 +82,11 @@ impl Transfer {
         self.is_begun
     }
 
+    /// Whether all of it was read.
+    pub(crate) fn is_source_done(&self) -> bool {
+        self.is_source_done
+    }
+
     /// Carries on until the whole message is written. `buffer` holds what was read from `from` already.
     pub(crate) fn poll<R, W>(
         &mut self,

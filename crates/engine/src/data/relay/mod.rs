@@ -5,6 +5,7 @@
 //! kernel, where the system can do that. An end is passed on as an end (half-close), a reset as a reset.
 
 mod direction;
+mod route_watch;
 #[cfg(target_os = "linux")]
 mod splice;
 
@@ -15,9 +16,10 @@ use std::time::Duration;
 
 use bytes::BytesMut;
 use tokio::net::TcpStream;
-use tracing::trace;
+use tracing::{debug, trace};
 
 use self::direction::{Broken, Direction};
+pub(crate) use self::route_watch::{RouteWatch, WatchedRoute};
 use super::server::Permit;
 use super::upstream::{KEEPALIVE, Upstream, reset_on_close};
 use super::watchdog::{ResetCheck, Watchdog};
@@ -33,6 +35,10 @@ pub(crate) struct Relay {
     to_down: Direction,
     watchdog: Watchdog,
     idle: Duration,
+    route: Option<WatchedRoute>,
+    is_watching_route: bool,
+    /// Whether what was said last was the client's, so that an answer may be due.
+    awaits_answer: bool,
     reset_check: ResetCheck,
     /// The client's place among the connections.
     _permit: Permit,
@@ -53,9 +59,18 @@ impl Relay {
             to_down: Direction::new(early_down),
             watchdog: Watchdog::new(idle.min(KEEPALIVE)),
             idle,
+            route: None,
+            is_watching_route: false,
+            awaits_answer: false,
             reset_check: ResetCheck::default(),
             _permit: permit,
         }
+    }
+
+    /// The same, but it ends at its first idle moment once its route is outdated.
+    pub(crate) fn watching(mut self, route: WatchedRoute) -> Self {
+        self.route = Some(route);
+        self
     }
 
     /// The same, but bulk does not move within the kernel.
@@ -71,18 +86,32 @@ impl Relay {
     /// Ready with whether the end is a regular one.
     fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
         while self.watchdog.poll_idle(cx, &self.reset_check).is_ready() {
+            if self.is_outdated() {
+                debug!("a connect that the rules send another way by now was idle, and is closed");
+                return Poll::Ready(true);
+            }
             if !self.watchdog.extend(self.idle) {
                 return Poll::Ready(false);
             }
             // Most connects never come here, and need not be set up for it.
             self.up.keep_alive();
         }
+        let sent_before = self.to_up.moved();
         let sent = self.to_up.poll(cx, &mut self.down, &mut self.up, self.to_down.has_ended());
         if sent == Poll::Ready(Err(Broken::Reset)) {
             // To go on would pass a regular end on to the client: the system tells of a reset only once.
             return Poll::Ready(false);
         }
+        let received_before = self.to_down.moved();
         let received = self.to_down.poll(cx, &mut self.up, &mut self.down, self.to_up.has_ended());
+        if self.to_down.moved() != received_before {
+            self.awaits_answer = false;
+        } else if self.to_up.moved() != sent_before {
+            self.awaits_answer = true;
+        }
+        if self.watch_route(cx) {
+            return Poll::Ready(false);
+        }
         match (sent, received) {
             (Poll::Ready(Ok(())), Poll::Ready(Ok(()))) => Poll::Ready(true),
             (_, Poll::Ready(Err(_))) => Poll::Ready(false),
@@ -92,6 +121,27 @@ impl Relay {
             (Poll::Pending, Poll::Pending) if !self.to_up.is_blocked() && !self.to_down.is_blocked() => Poll::Pending,
             _ => self.reset_check.poll_reset(cx, &self.down, &mut self.up).map(|_| false),
         }
+    }
+}
+
+impl Relay {
+    /// Lets silence end this soon when its route is outdated. True if it is to end at once.
+    fn watch_route(&mut self, cx: &mut Context<'_>) -> bool {
+        let Some(route) = &self.route else { return false };
+        if !std::mem::replace(&mut self.is_watching_route, true) {
+            route.register(cx.waker());
+        }
+        if route.is_outdated() {
+            let is_blocked = self.to_up.is_blocked() || self.to_down.is_blocked();
+            let moment = if self.awaits_answer { ANSWER } else { IDLE_MOMENT };
+            self.watchdog.expect_within(if is_blocked { self.idle } else { moment });
+        }
+        route.ends_at_once()
+    }
+
+    fn is_outdated(&self) -> bool {
+        let is_blocked = self.to_up.is_blocked() || self.to_down.is_blocked();
+        !is_blocked && self.route.as_ref().is_some_and(WatchedRoute::is_outdated)
     }
 }
 
@@ -111,12 +161,17 @@ impl Future for Relay {
     }
 }
 
+/// Nothing is said for so long between two exchanges, and hardly ever within one whose answer has begun.
+const IDLE_MOMENT: Duration = Duration::from_secs(1);
+/// What was asked may take its time to be answered.
+const ANSWER: Duration = Duration::from_secs(60);
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn an_idle_relay_is_small() {
-        assert!(size_of::<Relay>() <= 320, "{}", size_of::<Relay>());
+        assert!(size_of::<Relay>() <= 384, "{}", size_of::<Relay>());
     }
 }

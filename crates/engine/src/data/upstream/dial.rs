@@ -51,7 +51,7 @@ impl DialError {
             Self::Refused | Self::Reset | Self::NoDescriptors => 3,
             Self::TimedOut => 2,
             Self::Unreachable => 1,
-            Self::NameNotFound | Self::Loop | Self::Tls => 0,
+            Self::NameNotFound | Self::Loop | Self::OutOfReach | Self::Tls => 0,
         };
         rank(self) > rank(other)
     }

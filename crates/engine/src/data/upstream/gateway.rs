@@ -8,6 +8,7 @@ use bytes::{Buf as _, BytesMut};
 use futures_util::future::{Either, select};
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsConnector;
 
@@ -192,9 +193,21 @@ impl Connector {
         taken
     }
 
+    /// A new connection, after a second attempt if need be: nothing was sent yet.
+    async fn dial_tcp(&self) -> Result<TcpStream, DialError> {
+        let dial = || self.dial(&self.gateway.host, self.gateway.port, |address| self.would_loop(address));
+        match dial().await {
+            Err(DialError::Refused | DialError::Reset | DialError::Unreachable) => {
+                sleep(RETRY_PAUSE).await;
+                dial().await
+            }
+            dialled => dialled,
+        }
+    }
+
     /// A new HTTP/1.1 connection.
     async fn dial_gateway(&self) -> Result<Upstream, DialError> {
-        let stream = self.dial(&self.gateway.host, self.gateway.port).await?;
+        let stream = self.dial_tcp().await?;
         let Some(tls) = &self.gateway.tls else { return Ok(Upstream::Tcp(stream)) };
         let stream = tls.http1.connect(tls.name.clone(), stream).await.map_err(|_| DialError::Tls)?;
         Ok(Upstream::Tls(Box::new(stream)))
@@ -205,7 +218,7 @@ impl Connector {
         let Some(tls) = &self.gateway.tls else {
             return self.dial_gateway().await.map(Link::Http1).map_err(ConnectError::Gateway);
         };
-        let stream = self.dial(&self.gateway.host, self.gateway.port).await.map_err(ConnectError::Gateway)?;
+        let stream = self.dial_tcp().await.map_err(ConnectError::Gateway)?;
         let stream = tls.http2.connect(tls.name.clone(), stream).await;
         let stream = stream.map_err(|_| ConnectError::Gateway(DialError::Tls))?;
         if stream.get_ref().1.alpn_protocol() != Some(HTTP2) {
@@ -290,6 +303,8 @@ impl std::fmt::Debug for Gateway {
     }
 }
 
+/// A gateway that restarts is back in a moment.
+const RETRY_PAUSE: Duration = Duration::from_millis(100);
 /// After this the answer on a connection that was made in advance is raced against a new one.
 const WARM_HEAD_START: Duration = Duration::from_secs(1);
 /// What ALPN calls them (RFC 9113 §3.1, RFC 7301 §6).

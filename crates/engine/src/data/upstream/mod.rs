@@ -9,7 +9,7 @@ mod resolve;
 mod stream;
 mod warm;
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,7 +26,8 @@ pub(crate) use stream::{KEEPALIVE, Upstream, UpstreamConnection, has_failed, res
 use self::http2::Http2;
 use self::names::Names;
 use self::warm::Warm;
-use crate::policy::Host;
+use super::listeners::Listeners;
+use crate::policy::{Host, Reach};
 use crate::shutdown::Shutdown;
 
 /// Opens upstream connections. One for each session.
@@ -37,7 +38,9 @@ pub(crate) struct Connector {
     warm: Warm,
     http2: Http2,
     /// Where we listen ourselves: no connection may lead there (invariant 4).
-    own_address: SocketAddr,
+    listeners: Listeners,
+    /// Where else none may lead.
+    reach: Reach,
     /// For the whole way: name look-up, TCP, TLS and the gateway's reply.
     timeout: Duration,
     shutdown: Shutdown,
@@ -48,7 +51,8 @@ pub(crate) struct Connector {
 pub(crate) struct ConnectorSettings {
     pub(crate) resolver: Arc<dyn Resolve>,
     pub(crate) gateway: Gateway,
-    pub(crate) own_address: SocketAddr,
+    pub(crate) listeners: Listeners,
+    pub(crate) reach: Reach,
     pub(crate) timeout: Duration,
     pub(crate) shutdown: Shutdown,
 }
@@ -60,6 +64,8 @@ pub(crate) enum DialError {
     NameNotFound,
     /// It would lead back into this proxy.
     Loop,
+    /// It is no site, and not allowed by the user.
+    OutOfReach,
     /// Nobody listens there.
     Refused,
     /// The other side cut the connection while it was being made.
@@ -85,6 +91,18 @@ pub(crate) enum ConnectError {
     Refusal(GatewayError),
 }
 
+impl ConnectError {
+    /// Whether the gateway is out of order, as far as one can tell: it cannot be reached, ends the connection, talks nonsense,
+    /// or does not accept our credentials. Any other answer of its own is about the target.
+    pub(crate) fn is_gateway_failure(self) -> bool {
+        match self {
+            Self::Gateway(error) => !matches!(error, DialError::Loop | DialError::NoDescriptors),
+            Self::Refusal(error) => !matches!(error, GatewayError::Status(status) if status != 407),
+            Self::Origin(_) => false,
+        }
+    }
+}
+
 impl Connector {
     pub(crate) fn new(settings: ConnectorSettings) -> Arc<Self> {
         Arc::new(Self {
@@ -92,32 +110,45 @@ impl Connector {
             warm: Warm::default(),
             http2: Http2::new(settings.gateway.spoken()),
             gateway: settings.gateway,
-            own_address: settings.own_address,
+            listeners: settings.listeners,
+            reach: settings.reach,
             timeout: settings.timeout,
             shutdown: settings.shutdown,
         })
     }
 
-    /// Whether a target is our own listener by its spelling alone, whatever its route. Names that resolve to it are refused
-    /// when they are dialled.
-    pub(crate) fn would_loop(&self, host: &Host, port: u16) -> bool {
-        match host.ip() {
-            Some(ip) => self.is_own(SocketAddr::new(ip, port)),
-            None => host.is_localhost() && port == self.own_address.port(),
-        }
+    /// Refuses a target that must not be reached by its spelling alone, whatever its route. Names that resolve to such a one
+    /// are refused when they are dialled.
+    pub(crate) fn check(&self, host: &Host, port: u16) -> Result<(), ConnectError> {
+        let refusal = match host.ip() {
+            Some(ip) => self.refusal(SocketAddr::new(ip, port)),
+            None => (host.is_localhost() && self.listeners.has(port)).then_some(DialError::Loop),
+        };
+        refusal.map_or(Ok(()), |error| Err(ConnectError::Origin(error)))
+    }
+
+    /// For a connection to stand, and for the gateway to answer.
+    pub(crate) fn timeout(&self) -> Duration {
+        self.timeout
     }
 
     /// Connects straight to an origin.
     pub(crate) async fn connect_direct(&self, host: &Host, port: u16) -> Result<TcpStream, ConnectError> {
-        let dial = self.dial(host, port);
+        let dial = self.dial(host, port, |address| self.refusal(address));
         timeout(self.timeout, dial).await.unwrap_or(Err(DialError::TimedOut)).map_err(ConnectError::Origin)
     }
 
-    async fn dial(&self, host: &Host, port: u16) -> Result<TcpStream, DialError> {
+    async fn dial(
+        &self,
+        host: &Host,
+        port: u16,
+        refusal: impl Fn(SocketAddr) -> Option<DialError>,
+    ) -> Result<TcpStream, DialError> {
         let addresses = self.names.addresses(host).await?;
         let addresses: Vec<SocketAddr> = addresses.iter().map(|ip| SocketAddr::new(*ip, port)).collect();
-        if addresses.iter().any(|address| self.is_own(*address)) {
-            return Err(DialError::Loop);
+        // One of them is enough: a name whose other addresses are good would be a way around this.
+        if let Some(error) = addresses.iter().find_map(|address| refusal(*address)) {
+            return Err(error);
         }
         dial::first_to_answer(&addresses).await.inspect_err(|_| self.names.forget(host))
     }
@@ -134,10 +165,15 @@ impl Connector {
         self.http2.clear();
     }
 
-    /// Whether a connection to the address would reach our own listener: systems take the unspecified address for
-    /// loopback.
-    fn is_own(&self, address: SocketAddr) -> bool {
+    /// Why no request may lead to the address. Systems take the unspecified address for loopback.
+    fn refusal(&self, address: SocketAddr) -> Option<DialError> {
+        let out_of_reach = || (!self.reach.permits(address.ip())).then_some(DialError::OutOfReach);
+        self.would_loop(address).or_else(out_of_reach)
+    }
+
+    fn would_loop(&self, address: SocketAddr) -> Option<DialError> {
         let ip = address.ip().to_canonical();
-        address.port() == self.own_address.port() && (ip == self.own_address.ip() || ip.is_unspecified())
+        let is_own = self.listeners.has(address.port()) && (ip == Ipv4Addr::LOCALHOST || ip.is_unspecified());
+        is_own.then_some(DialError::Loop)
     }
 }

@@ -64,7 +64,8 @@ impl Pool {
         if same.len() >= MAX_IDLE_PER_KEY {
             return;
         }
-        same.push_back(Kept { connection, since: Instant::now() });
+        // The other side's patience began when it had said everything, which the client may have taken long to take.
+        same.push_back(Kept { since: connection.heard, connection });
         idle.count += 1;
     }
 

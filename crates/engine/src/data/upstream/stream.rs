@@ -9,6 +9,7 @@ use bytes::BytesMut;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::time::Instant;
 use tokio_rustls::client::TlsStream;
 
 use super::Http2Stream;
@@ -30,6 +31,8 @@ pub(crate) struct UpstreamConnection {
     pub(crate) buffer: BytesMut,
     /// Whether it stood before the request came.
     pub(crate) is_reused: bool,
+    /// When the last message of the other side was read to its end, or the connection was made.
+    pub(crate) heard: Instant,
 }
 
 impl Upstream {
@@ -90,7 +93,7 @@ pub(crate) fn reset_on_close(socket: &TcpStream) {
 
 impl UpstreamConnection {
     pub(crate) fn new(stream: Upstream) -> Self {
-        Self { stream, buffer: BytesMut::new(), is_reused: false }
+        Self { stream, buffer: BytesMut::new(), is_reused: false, heard: Instant::now() }
     }
 
     /// One that has stood for a while, and may have been closed meanwhile.
