@@ -259,7 +259,7 @@ fn write_head(
             Name::Upgrade if facts.wants_websocket => line(&[name, b": websocket\r\n"]),
             // The client would not understand the interim response that it asks for.
             Name::Expect if head.version == Version::Http10 => {}
-            Name::MaxForwards if matches!(head.method, "OPTIONS" | "TRACE") => {
+            Name::MaxForwards if matches!(head.method, "OPTIONS" | "TRACE") && !facts.is_nominated(&field) => {
                 let left = facts.max_forwards.unwrap_or_default().saturating_sub(1).to_string();
                 line(&[name, b": ", left.as_bytes(), b"\r\n"]);
             }
