@@ -91,6 +91,7 @@ async fn an_offer_that_is_not_taken_on_is_dropped_and_the_request_served() {
         ("GET", "HTTP/1.1", with_settings),
         ("GET", "HTTP/1.1", "Upgrade: websocket\r\nX: 1\r\n\r\n"),
         ("GET", "HTTP/1.1", "Connection: keep-alive\r\nUpgrade: websocket\r\nX: 1\r\n\r\n"),
+        ("GET", "HTTP/1.1", "Proxy-Connection: Upgrade\r\nUpgrade: websocket\r\nX: 1\r\n\r\n"),
         ("GET", "HTTP/1.1", "Connection: Upgrade\r\nUpgrade: TLS/1.0\r\nX: 1\r\n\r\n"),
         ("GET", "HTTP/1.0", "Connection: Upgrade, keep-alive\r\nUpgrade: websocket\r\nX: 1\r\n\r\n"),
         ("POST", "HTTP/1.1", "Connection: Upgrade\r\nUpgrade: websocket\r\nX: 1\r\n\r\n"),

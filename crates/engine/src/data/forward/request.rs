@@ -131,6 +131,8 @@ impl<'b> Facts<'b> {
             for field in head.fields().filter(|field| field.name == Name::ProxyConnection) {
                 facts.read_connection(field.value, &mut options)?;
             }
+            // They know of no other protocol, and the origin would not learn that this one does.
+            options.upgrade = false;
         }
         // Of the two, `close` wins; persistence is the default of 1.1 (RFC 9112 §9.3).
         facts.is_persistent = !options.close && (options.keep_alive || head.version == Version::Http11);
