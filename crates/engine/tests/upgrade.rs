@@ -117,6 +117,17 @@ async fn of_several_offers_only_websocket_travels() {
 }
 
 #[tokio::test]
+async fn the_answer_to_an_offer_is_put_in_order() {
+    for scene in both_ways().await {
+        let (mut client, mut peer, _) = scene.request("GET", OFFER).await;
+        peer.send("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\n\t, a\r\n\r\n").await;
+
+        let expected = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket , a\r\nConnection: Upgrade";
+        assert_eq!(client.head().await, expected, "{}", scene.way);
+    }
+}
+
+#[tokio::test]
 async fn a_switch_that_nobody_asked_for_is_a_bad_response() {
     for scene in both_ways().await {
         for rest in ["\r\n", "Connection: Upgrade\r\nUpgrade: h2c\r\n\r\n"] {

@@ -116,7 +116,7 @@ fn write_head(
                 has_encoding = true;
                 line(&[name, b": chunked\r\n"]);
             }
-            Name::Upgrade if head.status == 101 => line(&[name, b": ", field.value, b"\r\n"]),
+            Name::Upgrade if head.status == 101 => write_field(&mut line, name, field.value),
             _ if field.name.is_hop_by_hop() => {}
             _ if nominated.iter().any(|member| member.eq_ignore_ascii_case(name)) => {}
             _ => write_field(&mut line, name, field.value),
