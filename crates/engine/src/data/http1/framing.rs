@@ -118,7 +118,7 @@ pub(crate) fn response_framing<'b>(
 }
 
 /// Digits alone, and no more than fit (RFC 9110 §8.6).
-fn decimal(value: &[u8]) -> Option<u64> {
+pub(crate) fn decimal(value: &[u8]) -> Option<u64> {
     if value.is_empty() || !value.iter().all(u8::is_ascii_digit) {
         return None;
     }
