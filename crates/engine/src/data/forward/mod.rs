@@ -2,6 +2,8 @@
 
 mod connect;
 mod exchange;
+#[cfg(any(test, fuzzing))]
+pub(super) mod fuzzing;
 mod request;
 mod response;
 mod target;

@@ -7,6 +7,8 @@
 mod chunked;
 mod fields;
 mod framing;
+#[cfg(any(test, fuzzing))]
+pub(super) mod fuzzing;
 mod head;
 mod scan;
 mod transfer;

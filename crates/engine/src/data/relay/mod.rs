@@ -5,6 +5,8 @@
 //! kernel, where the system can do that. An end is passed on as an end (half-close), a reset as a reset.
 
 mod direction;
+#[cfg(any(test, fuzzing))]
+pub(super) mod fuzzing;
 #[cfg(target_os = "linux")]
 mod splice;
 
