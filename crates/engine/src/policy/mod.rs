@@ -7,6 +7,8 @@
 pub(crate) mod fuzzing;
 mod host;
 mod pattern;
+#[cfg(test)]
+mod properties;
 mod rules;
 mod suffix;
 
