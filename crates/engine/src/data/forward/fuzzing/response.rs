@@ -28,6 +28,7 @@ pub(crate) fn gateway_reply(data: &[u8]) {
                 assert_eq!(response.status, original.status);
                 assert!(may_persist || !response.is_persistent);
                 check(&response, request);
+                check_fields(&original, &Head::read_response(&response.head));
             }
         }
     }
@@ -53,6 +54,26 @@ fn check(response: &Response, request: &Request) {
     assert_eq!(response.ends_with_connection, response.framing == Framing::UntilClose || is_dechunked);
     check_connection(&head, response, request);
     check_again(&head, response, request);
+}
+
+/// What is not for one hop reaches the client, in order and on one line each, and nothing else does.
+fn check_fields(original: &ResponseHead<'_, '_>, head: &Head<'_>) {
+    let own = [HOP_BY_HOP, &["content-length", "transfer-encoding"]].concat();
+    let mut nominated = Vec::new();
+    for field in original.fields().filter(|field| field.written.eq_ignore_ascii_case("connection")) {
+        nominated
+            .extend(field.value.split(|byte| *byte == b',').map(|member| member.trim_ascii().to_ascii_lowercase()));
+    }
+    let is_for_the_client = |name: &str| !own.contains(&name) && !nominated.contains(&name.as_bytes().to_vec());
+    let sent = original.fields().map(|field| (field.written.to_ascii_lowercase(), words(field.value)));
+    let sent: Vec<_> = sent.filter(|(name, _)| is_for_the_client(name)).collect();
+    let received = head.without(&own).into_iter().map(|field| (field.name, words(field.value)));
+    assert_eq!(received.collect::<Vec<_>>(), sent);
+}
+
+/// A value without its white space, of which folds may make more or less.
+fn words(value: &[u8]) -> Vec<&[u8]> {
+    value.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).collect()
 }
 
 /// What the client learns of its connection is what is done with it.
@@ -83,7 +104,9 @@ fn check_again(head: &Head<'_>, response: &Response, request: &Request) {
     assert_eq!(again.framing, framing);
     let again = Head::read_response(&again.head);
     assert_eq!(again.start, head.start);
-    assert_eq!(again.without(&["connection"]), head.without(&["connection"]));
+    // Connection may name "close" by now, which is an option and no field (RFC 9110 §7.6.1).
+    let apart = ["connection", "close"];
+    assert_eq!(again.without(&apart), head.without(&apart));
 }
 
 /// One of each kind that matters to a response.
