@@ -31,14 +31,14 @@ function prepare() {
   if (!isThere()) stop(`cargo-fuzz is not installed: cargo ${INSTALLATION.join(' ')}`);
 }
 
-/** @param {string} target @param {string[]} args @param {import('node:child_process').StdioOptions} stdio */
-function cargoFuzz(target, args, stdio) {
-  return spawnSync('cargo', ['fuzz', 'run', target, ...args], {
+/** @param {string[]} args @param {import('node:child_process').StdioOptions} stdio */
+function cargoFuzz(args, stdio) {
+  return spawnSync('cargo', ['fuzz', ...args], {
     cwd: ROOT,
     stdio,
     encoding: 'utf8',
     maxBuffer: 1 << 28,
-    // The sanitizer's flags are known to the stable compiler too, but kept for those who ask.
+    // The stable compiler knows the sanitizer too, but hides its flags.
     env: { ...process.env, RUSTC_BOOTSTRAP: '1' },
   });
 }
@@ -48,29 +48,25 @@ function fuzz(target, seconds) {
   const found = path.join(FUZZ, 'found', target);
   const dictionary = path.join(FUZZ, 'dictionaries', `${target}.dict`);
   mkdirSync(found, { recursive: true });
+  const folders = [found, path.join(FUZZ, 'corpus', target)];
+  const options = [`-max_total_time=${seconds}`, '-timeout=10', '-print_final_stats=1'];
+  if (existsSync(dictionary)) options.push(`-dict=${dictionary}`);
   const { status, stderr, error } = cargoFuzz(
-    target,
-    [
-      found,
-      path.join(FUZZ, 'corpus', target),
-      '--',
-      `-max_total_time=${seconds}`,
-      '-timeout=10',
-      '-print_final_stats=1',
-      ...(existsSync(dictionary) ? [`-dict=${dictionary}`] : []),
-    ],
+    ['run', target, ...folders, '--', ...options],
     ['ignore', 'ignore', 'pipe'],
   );
-  const number = (/** @type {string} */ name) =>
-    new RegExp(`^stat::${name}:\\s+(\\d+)`, 'm').exec(stderr ?? '')?.[1] ?? '?';
-  const figures = `${number('number_of_executed_units')} executions, ${number('new_units_added')} new paths`;
+  const output = stderr ?? '';
+  const figure = (/** @type {string} */ name) =>
+    new RegExp(`^stat::${name}:\\s+(\\d+)`, 'm').exec(output)?.[1] ?? '?';
+  const figures = `${figure('number_of_executed_units')} executions, ${figure('new_units_added')} new paths`;
   if (status === 0) {
     console.log(`${target}: ${figures}, nothing found`);
     return true;
   }
-  const input = /Test unit written to (\S+)/.exec(stderr ?? '')?.[1];
-  console.error(error ? String(error) : stderr);
-  console.log(`${target}: ${figures}, ${input ? `FAILED on ${input}` : 'DID NOT RUN'}`);
+  console.error(error ? String(error) : output);
+  const input = /Test unit written to (\S+)/.exec(output)?.[1];
+  const outcome = input ? `FAILED on ${path.relative(ROOT, input)}` : 'FAILED without an input';
+  console.log(`${target}: ${figures}, ${outcome}`);
   return false;
 }
 
@@ -94,9 +90,12 @@ function main() {
   prepare();
   if (values.input) {
     if (positionals.length !== 1) stop('--input needs one target');
-    process.exitCode = cargoFuzz(positionals[0], [values.input], 'inherit').status ?? 1;
+    const run = cargoFuzz(['run', positionals[0], path.resolve(values.input)], 'inherit');
+    process.exitCode = run.status ?? 1;
     return;
   }
+  // First, and in sight: it takes minutes on a clean clone.
+  if (cargoFuzz(['build'], 'inherit').status !== 0) stop('the targets do not build');
   // All of them, so that one finding does not hide another.
   const outcomes = (positionals.length > 0 ? positionals : all).map((name) => fuzz(name, seconds));
   process.exitCode = outcomes.every(Boolean) ? 0 : 1;
