@@ -9,7 +9,7 @@ use super::{Decision, Host, Reason, Route, RuleSet};
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: 512,
+        cases: 4096,
         // The same cases on each run: a failure is one for everybody.
         rng_seed: RngSeed::Fixed(1),
         failure_persistence: None,
