@@ -13,6 +13,8 @@
 pub mod config;
 pub mod control;
 mod data;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 pub mod policy;
 pub mod secret;
 pub mod session;

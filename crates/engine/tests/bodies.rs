@@ -217,6 +217,7 @@ async fn responses_without_a_body_leave_both_connections_usable() {
             "HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n",
             "HTTP/1.1 304 Not Modified\r\nContent-Length: 5",
         ),
+        ("GET", "HTTP/1.1 304 Not Modified\r\nContent-Length: many\r\n\r\n", "HTTP/1.1 304 Not Modified"),
         ("POST", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 0"),
     ];
     let scenes = both_ways().await;

@@ -15,6 +15,7 @@ const NEVER: &[(&str, &[&str])] = &[
     ("shutdown", UPPER),
     ("tls", UPPER),
     ("control", &["crate::data", "crate::session"]),
+    ("fuzzing", &["crate::session"]),
     ("data", &["crate::control", "crate::session", "reqwest"]),
 ];
 const UPPER: &[&str] = &["crate::control", "crate::data", "crate::session"];

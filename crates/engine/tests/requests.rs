@@ -38,6 +38,20 @@ async fn fields_for_one_hop_do_not_travel_on() {
 }
 
 #[tokio::test]
+async fn a_field_that_connection_names_goes_no_further_whatever_it_is() {
+    let (proxy, origin) = (proxy().await, Origin::start().await);
+    let at = origin.address;
+
+    proxy
+        .ask(format!(
+            "OPTIONS http://{at}/ HTTP/1.1\r\nHost: {at}\r\nConnection: Max-Forwards\r\nMax-Forwards: 3\r\n\r\n"
+        ))
+        .await;
+
+    assert_eq!(origin.heads(), [format!("OPTIONS / HTTP/1.1\r\nHost: {at}")]);
+}
+
+#[tokio::test]
 async fn the_authority_of_the_target_decides_the_host() {
     let (proxy, origin) = (proxy().await, Origin::start().await);
     let at = origin.address;

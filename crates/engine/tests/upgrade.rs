@@ -91,6 +91,7 @@ async fn an_offer_that_is_not_taken_on_is_dropped_and_the_request_served() {
         ("GET", "HTTP/1.1", with_settings),
         ("GET", "HTTP/1.1", "Upgrade: websocket\r\nX: 1\r\n\r\n"),
         ("GET", "HTTP/1.1", "Connection: keep-alive\r\nUpgrade: websocket\r\nX: 1\r\n\r\n"),
+        ("GET", "HTTP/1.1", "Proxy-Connection: Upgrade\r\nUpgrade: websocket\r\nX: 1\r\n\r\n"),
         ("GET", "HTTP/1.1", "Connection: Upgrade\r\nUpgrade: TLS/1.0\r\nX: 1\r\n\r\n"),
         ("GET", "HTTP/1.0", "Connection: Upgrade, keep-alive\r\nUpgrade: websocket\r\nX: 1\r\n\r\n"),
         ("POST", "HTTP/1.1", "Connection: Upgrade\r\nUpgrade: websocket\r\nX: 1\r\n\r\n"),
@@ -112,6 +113,17 @@ async fn of_several_offers_only_websocket_travels() {
         let (_, _, head) = scene.request("GET", "Connection: upgrade\r\nUpgrade: h2c, WebSocket\r\n\r\n").await;
 
         assert!(head.contains("\r\nConnection: Upgrade\r\nUpgrade: websocket"), "{}: {head}", scene.way);
+    }
+}
+
+#[tokio::test]
+async fn the_answer_to_an_offer_is_put_in_order() {
+    for scene in both_ways().await {
+        let (mut client, mut peer, _) = scene.request("GET", OFFER).await;
+        peer.send("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\n\t, a\r\n\r\n").await;
+
+        let expected = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket , a\r\nConnection: Upgrade";
+        assert_eq!(client.head().await, expected, "{}", scene.way);
     }
 }
 

@@ -6,6 +6,8 @@
 mod account;
 mod api;
 mod backoff;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod poller;
 mod state_file;
 

@@ -6,6 +6,8 @@
 
 mod error;
 mod forward;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod http1;
 mod listeners;
 mod relay;

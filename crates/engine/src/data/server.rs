@@ -68,6 +68,7 @@ impl Proxy {
         let own_address = listener.local_addr()?;
         let listed = settings.listeners.add(own_address.port());
         let shutdown = settings.shutdown.clone();
+        let falls_back = settings.on_gateway_failure == OnGatewayFailure::Direct;
         let proxy = Arc::new(Self {
             snapshots: settings.snapshots,
             connector: Connector::new(ConnectorSettings {
@@ -81,8 +82,8 @@ impl Proxy {
             pool: Pool::default(),
             shutdown: settings.shutdown,
             limits: settings.limits,
-            access: Access { max_fields: settings.limits.fields, login: settings.login },
-            fallback: (settings.on_gateway_failure == OnGatewayFailure::Direct).then(Fallback::default),
+            access: Access { max_fields: settings.limits.fields, login: settings.login, falls_back },
+            fallback: falls_back.then(Fallback::default),
             routes: (settings.on_route_change != OnRouteChange::Keep)
                 .then(|| Arc::new(RouteWatch::new(settings.on_route_change))),
             splices: settings.splices,

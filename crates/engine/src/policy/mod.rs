@@ -3,8 +3,12 @@
 //! [`Host`] is a host in its one canonical spelling, [`HostPattern`] one side of a rule, and [`RuleSet`] a compiled list
 //! of rules that turns a host into a [`Decision`].
 
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod host;
 mod pattern;
+#[cfg(test)]
+mod properties;
 mod reach;
 mod rules;
 mod suffix;

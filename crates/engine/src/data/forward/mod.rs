@@ -3,6 +3,8 @@
 mod connect;
 mod exchange;
 mod fallback;
+#[cfg(any(test, fuzzing))]
+pub(super) mod fuzzing;
 mod request;
 mod response;
 mod target;
@@ -76,7 +78,7 @@ pub(crate) async fn serve(proxy: Arc<Proxy>, stream: TcpStream, permit: Permit) 
             }
         };
         let snapshot = proxy.snapshots.current();
-        let action = Request::read(&down.buffer[..length], &snapshot, &proxy.access, proxy.fallback.is_some());
+        let action = Request::read(&down.buffer[..length], &snapshot, &proxy.access);
         down.buffer.advance(length);
         let next = match action {
             Ok(Action::Connect(request)) => {

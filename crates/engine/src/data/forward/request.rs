@@ -35,6 +35,8 @@ pub(crate) struct Access {
     pub(crate) max_fields: usize,
     /// What clients have to log in with, if they have to.
     pub(crate) login: Option<Credentials>,
+    /// Whether a request may go direct where the gateway is out of order.
+    pub(crate) falls_back: bool,
 }
 
 /// A request in absolute-form.
@@ -60,12 +62,7 @@ pub(super) struct Request {
 
 impl Request {
     /// Reads a head whose lines end in CR LF, decides its route by the snapshot and writes the head that goes upstream.
-    pub(super) fn read(
-        bytes: &[u8],
-        snapshot: &Snapshot,
-        access: &Access,
-        may_fall_back: bool,
-    ) -> Result<Action, Failure> {
+    pub(super) fn read(bytes: &[u8], snapshot: &Snapshot, access: &Access) -> Result<Action, Failure> {
         let mut storage = HeadStorage::new();
         let head = RequestHead::parse(bytes, &mut storage, access.max_fields).map_err(|error| match error {
             httparse::Error::TooManyHeaders => Failure::HeadTooLarge,
@@ -84,7 +81,7 @@ impl Request {
             return Ok(Action::Answer { response, is_persistent: facts.is_persistent });
         }
         let route = snapshot.rules.decide(&target.host).route;
-        let may_go_direct = may_fall_back && route == Route::Gateway;
+        let may_go_direct = access.falls_back && route == Route::Gateway;
         Ok(Action::Exchange(Self {
             direct_head: may_go_direct.then(|| write_head(&head, &facts, &target, path, Route::Direct, snapshot)),
             head: write_head(&head, &facts, &target, path, route, snapshot),
@@ -156,6 +153,8 @@ impl<'b> Facts<'b> {
             for field in head.fields().filter(|field| field.name == Name::ProxyConnection) {
                 facts.read_connection(field.value, &mut options)?;
             }
+            // They know of no other protocol, and the origin would not learn that this one does.
+            options.upgrade = false;
         }
         // Of the two, `close` wins; persistence is the default of 1.1 (RFC 9112 §9.3).
         facts.is_persistent = !options.close && (options.keep_alive || head.version == Version::Http11);
@@ -313,7 +312,7 @@ fn write_head(
             Name::Upgrade if facts.wants_websocket => line(&[name, b": websocket\r\n"]),
             // The client would not understand the interim response that it asks for.
             Name::Expect if head.version == Version::Http10 => {}
-            Name::MaxForwards if matches!(head.method, "OPTIONS" | "TRACE") => {
+            Name::MaxForwards if matches!(head.method, "OPTIONS" | "TRACE") && !facts.is_nominated(&field) => {
                 let left = facts.max_forwards.unwrap_or_default().saturating_sub(1).to_string();
                 line(&[name, b": ", left.as_bytes(), b"\r\n"]);
             }

@@ -1,7 +1,7 @@
 //! From the bytes of a response's head to the head that the client gets: one pure step, without I/O.
 
 use super::super::error::Failure;
-use super::super::http1::{Framing, HeadStorage, Name, ResponseHead, Version, list, response_framing};
+use super::super::http1::{Framing, HeadStorage, Name, ResponseHead, Version, decimal, list, response_framing};
 use super::super::upstream::{ConnectError, GatewayError};
 use super::request::Request;
 use crate::policy::Route;
@@ -108,16 +108,18 @@ fn write_head(
         match field.name {
             // Equal lengths become one; beside chunks there is none (RFC 9112 §6.3).
             Name::ContentLength if may_have_length && !has_length => {
-                has_length = true;
-                let length = list(field.value).next().unwrap_or_default();
-                line(&[name, b": ", length, b"\r\n"]);
+                // That of a 304 frames nothing, so that nobody has looked at it yet.
+                if let Some(length) = list(field.value).next().filter(|length| decimal(length).is_some()) {
+                    has_length = true;
+                    line(&[name, b": ", length, b"\r\n"]);
+                }
             }
             Name::ContentLength => {}
             Name::TransferEncoding if framing == Framing::Chunked && !is_dechunked && !has_encoding => {
                 has_encoding = true;
                 line(&[name, b": chunked\r\n"]);
             }
-            Name::Upgrade if head.status == 101 => line(&[name, b": ", field.value, b"\r\n"]),
+            Name::Upgrade if head.status == 101 => write_field(&mut line, name, field.value),
             _ if field.name.is_hop_by_hop() => {}
             _ if nominated.iter().any(|member| member.eq_ignore_ascii_case(name)) => {}
             _ => write_field(&mut line, name, field.value),

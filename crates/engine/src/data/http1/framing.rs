@@ -83,7 +83,7 @@ pub(crate) fn response_framing<'b>(
     for field in fields {
         match field.name {
             Name::ContentLength => {
-                if field.value.is_empty() {
+                if list(field.value).next().is_none() {
                     return Err(FramingError::Length);
                 }
                 for member in list(field.value) {
@@ -118,7 +118,7 @@ pub(crate) fn response_framing<'b>(
 }
 
 /// Digits alone, and no more than fit (RFC 9110 §8.6).
-fn decimal(value: &[u8]) -> Option<u64> {
+pub(crate) fn decimal(value: &[u8]) -> Option<u64> {
     if value.is_empty() || !value.iter().all(u8::is_ascii_digit) {
         return None;
     }
@@ -180,6 +180,7 @@ mod tests {
             ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n", Err(FramingError::Length)),
             ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n", Ok(Framing::Chunked)),
             ("HTTP/1.1 200 OK\r\nContent-Length:\r\n\r\n", Err(FramingError::Length)),
+            ("HTTP/1.1 200 OK\r\nContent-Length: ,\r\n\r\n", Err(FramingError::Length)),
             ("HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", Err(FramingError::Encoding)),
             ("HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", Err(FramingError::Encoding)),
             ("HTTP/1.1 204 No\r\nContent-Length: 5\r\n\r\n", Ok(Framing::Empty)),

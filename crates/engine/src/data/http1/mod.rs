@@ -7,12 +7,14 @@
 mod chunked;
 mod fields;
 mod framing;
+#[cfg(any(test, fuzzing))]
+pub(super) mod fuzzing;
 mod head;
 mod scan;
 mod transfer;
 
 pub(crate) use fields::{Name, list};
-pub(crate) use framing::{Framing, request_framing, response_framing};
+pub(crate) use framing::{Framing, decimal, request_framing, response_framing};
 pub(crate) use head::{Field, HeadStorage, RequestHead, ResponseHead, Version, may_be_response};
 pub(crate) use scan::{HeadScanner, Scan};
 pub(crate) use transfer::{FIRST_READ, Transfer, TransferError, poll_fill};

@@ -5,6 +5,8 @@
 //! kernel, where the system can do that. An end is passed on as an end (half-close), a reset as a reset.
 
 mod direction;
+#[cfg(any(test, fuzzing))]
+pub(super) mod fuzzing;
 mod route_watch;
 #[cfg(target_os = "linux")]
 mod splice;
@@ -126,7 +128,7 @@ impl Relay {
 
 impl Relay {
     /// Lets silence end this soon when its route is outdated. True if it is to end at once.
-    fn watch_route(&mut self, cx: &mut Context<'_>) -> bool {
+    fn watch_route(&mut self, cx: &Context<'_>) -> bool {
         let Some(route) = &self.route else { return false };
         if !std::mem::replace(&mut self.is_watching_route, true) {
             route.register(cx.waker());
