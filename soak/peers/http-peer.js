@@ -1,0 +1,81 @@
+// @ts-check
+'use strict';
+
+/** An HTTP server that does what the path of a request says: `/SERVICE/LENGTH/OFFSET`. Both the origin and the gateway are one. */
+
+const http = require('node:http');
+const { mayTake } = require('../lib/hosts.js');
+const { FAULTS } = require('./faults.js');
+const { SERVICES } = require('./services.js');
+const { serveStream } = require('./streams.js');
+
+/**
+ * @typedef {import('node:net').Socket} Socket
+ * @typedef {import('../lib/hosts.js').Route} Route
+ * @typedef {import('./violations.js').Violations} Violations
+ */
+
+class HttpPeer {
+  #via;
+  #violations;
+  server;
+
+  /** @param {Route} via @param {Violations} violations */
+  constructor(via, violations) {
+    this.#via = via;
+    this.#violations = violations;
+    this.server = http.createServer({ keepAliveTimeout: KEEP_ALIVE_MS });
+    this.server.on('request', (request, response) => this.#serve(request, response));
+    this.server.on('upgrade', (request, socket, head) => {
+      this.#upgrade(request, /** @type {Socket} */ (socket), head);
+    });
+    this.server.on('clientError', (_, socket) => socket.destroy());
+  }
+
+  /** @param {http.IncomingMessage} request @param {http.ServerResponse} response */
+  #serve(request, response) {
+    const { service, length, offset } = this.#read(request);
+    const { socket } = request;
+    const via = this.#via;
+    request.on('error', () => {});
+    if (FAULTS[service]) return FAULTS[service]({ socket, via, length, offset });
+    response.setHeader('X-Via', via);
+    if (!SERVICES[service]) return response.writeHead(500).end(`unknown: ${service}`);
+    // What fails here is a client that has gone.
+    Promise.resolve(SERVICES[service]({ request, response, via, length, offset })).catch(() => {});
+  }
+
+  /** @param {http.IncomingMessage} request @param {Socket} socket @param {Buffer} head */
+  #upgrade(request, socket, head) {
+    const { service, length, offset } = this.#read(request);
+    const via = this.#via;
+    socket.on('error', () => socket.destroy());
+    if (FAULTS[service]) return FAULTS[service]({ socket, via, length, offset });
+    if (service !== 'upgrade') {
+      return socket.end(
+        `HTTP/1.1 426 Upgrade Required\r\nX-Via: ${via}\r\nContent-Length: 0\r\n\r\n`,
+      );
+    }
+    socket.write(
+      `HTTP/1.1 101 Switching Protocols\r\nX-Via: ${via}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n`,
+    );
+    serveStream(socket, via, head);
+  }
+
+  /** @param {http.IncomingMessage} request */
+  #read({ url = '', headers }) {
+    const { pathname, hostname } = new URL(url, `http://${headers.host}`);
+    const [, service, length, offset] = pathname.split('/');
+    const isOrigin = this.#via === 'direct';
+    if (!mayTake(hostname, this.#via)) this.#violations.add(`${hostname} was reached ${this.#via}`);
+    if (isOrigin && headers['proxy-authorization'] !== undefined) {
+      this.#violations.add(`an origin was told credentials, with a request for /${service}`);
+    }
+    return { service, length: Number(length), offset: Number(offset) };
+  }
+}
+
+/** More than the second for which the proxy takes a kept connection for a request that it cannot send twice. */
+const KEEP_ALIVE_MS = 3000;
+
+module.exports = { HttpPeer };

@@ -1,0 +1,65 @@
+// @ts-check
+'use strict';
+
+/** The process of the peers: the API, the origin, and the gateway. */
+
+const { once } = require('node:events');
+const net = require('node:net');
+const { startSandbox } = require('../../lib/testing/index.js');
+const { BASE_RULES } = require('../lib/hosts.js');
+const { obey } = require('../lib/orders.js');
+const { Random } = require('../lib/random.js');
+const { Operator } = require('./account.js');
+const { Credentials } = require('./credentials.js');
+const { Gateway } = require('./gateway.js');
+const { HttpPeer } = require('./http-peer.js');
+const { serveStream } = require('./streams.js');
+const { Violations } = require('./violations.js');
+
+/**
+ * Where the peers are, and what the process under test has to know of them.
+ *
+ * @typedef {object} Places
+ * @property {number} httpPort of the origin
+ * @property {number} streamPort where the origin speaks the language of `streams.js`
+ * @property {import('../../testing').SandboxClientOptions} clientOptions
+ */
+
+const violations = new Violations();
+const credentials = new Credentials();
+/** @type {Operator | undefined} */
+let operator;
+
+obey({
+  /** @param {{ seed: number }} settings @returns {Promise<Places>} */
+  async start({ seed }) {
+    const sandbox = await startSandbox({ rules: BASE_RULES });
+    operator = new Operator(sandbox, new Random(seed), credentials);
+    const origin = new HttpPeer('direct', violations);
+    const gateway = new Gateway(credentials, violations);
+    const streams = net.createServer({ allowHalfOpen: true }, (socket) => {
+      serveStream(socket, 'direct');
+    });
+    return {
+      httpPort: await listen(origin.server),
+      streamPort: await listen(streams),
+      clientOptions: { ...sandbox.clientOptions, gatewayPort: await listen(gateway.server) },
+    };
+  },
+  begin: () => operator?.begin(),
+  end: () => operator?.end(),
+  report: () => ({
+    violations: violations.list,
+    changes: operator?.changes,
+    oldestCredentialsMs: credentials.oldestMs,
+  }),
+});
+
+/** @param {net.Server} server */
+async function listen(server) {
+  server.listen({ port: 0, host: '127.0.0.1', backlog: BACKLOG });
+  await once(server, 'listening');
+  return /** @type {net.AddressInfo} */ (server.address()).port;
+}
+
+const BACKLOG = 1024;
