@@ -6,7 +6,7 @@
  * the README promises for it; one that differs makes the run fail.
  *
  *     --minutes N   how long; 1 unless said otherwise
- *     --seed S      repeats the choices of another run
+ *     --seed S      repeats the choices of another run; with an odd one the gateway is spoken to in TLS
  *     --workers W   how many clients at once; 32 unless said otherwise
  */
 

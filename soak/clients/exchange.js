@@ -56,25 +56,23 @@ async function run(context, exchange) {
   });
   const request = http.request(optionsOf(context, exchange));
   let interim = 0;
-  /** Node.js takes a reset for the end of a body that ends with its connection, and tells of it here only. @type {Error | null} */
-  let late = null;
   request.on('information', ({ statusCode }) => (interim = statusCode));
   try {
     const response = await send(request, exchange);
-    request.on('error', (error) => (late = error));
+    // What goes wrong from now on is seen in the response.
+    request.on('error', () => {});
     const told = answerOf(response);
     const isTold = told.proxyStatus !== undefined;
     const text = isTold ? await read(response) : '';
     const failure = isTold ? null : await receive(response, checker, exchange);
-    const isExact = isTold
-      ? text.startsWith(`${told.reason}: `)
-      : isRight(checker, response, late === null);
-    const detail = [text || checker, failure, late, keptAfter(request)].filter(Boolean);
-    const end = response.complete && late === null ? 'whole' : 'broken';
+    const isExact = isTold ? text.startsWith(`${told.reason}: `) : isRight(checker, response);
+    const detail = [text || checker, failure, keptAfter(request)].filter(Boolean);
+    const end = response.complete ? 'whole' : 'broken';
     const { trailers } = response;
     return { ...outcome({ ...told, end, isExact, detail: detail.join(', ') }), trailers, interim };
   } catch (error) {
-    return outcome({ detail: `${error}${keptAfter(request)}` });
+    const detail = [error, keptAfter(request)].filter(Boolean);
+    return outcome({ detail: detail.join(', ') });
   } finally {
     if (request.socket) lastOn.set(request.socket, `${request.method} ${exchange.path}`);
   }
@@ -82,13 +80,13 @@ async function run(context, exchange) {
 
 /** What a connection was used for before; nothing where it is a new one. @param {http.ClientRequest} request */
 function keptAfter({ reusedSocket, socket }) {
-  return reusedSocket && socket ? `, on a connection kept after ${lastOn.get(socket)}` : '';
+  return reusedSocket && socket ? `on a connection kept after ${lastOn.get(socket)}` : '';
 }
 
-/** Of a whole body all has to be there, of a broken one what has come. @param {Checker} checker @param {http.IncomingMessage} response @param {boolean} isWhole */
-function isRight(checker, { complete, statusCode }, isWhole) {
+/** Of a whole body all has to be there, of a broken one what has come. @param {Checker} checker @param {http.IncomingMessage} response */
+function isRight(checker, { complete, statusCode }) {
   const isEmpty = statusCode !== 200 && checker.received === 0;
-  return complete && isWhole && !isEmpty ? checker.isWhole : checker.isExact;
+  return complete && !isEmpty ? checker.isWhole : checker.isExact;
 }
 
 /** @param {Context} context @param {Exchange} exchange @returns {http.RequestOptions} */

@@ -193,7 +193,6 @@ const FAULTS = [
   { deed: 'truncate', weight: 4 },
   { deed: 'truncate-chunked', weight: 4 },
   { deed: 'reset-body', weight: 4 },
-  { deed: 'reset-until-close', weight: 4 },
   { deed: 'garbage-chunk', weight: 3 },
   { deed: 'stall', weight: 1 },
   { deed: 'stall-body', weight: 1 },

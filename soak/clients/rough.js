@@ -13,6 +13,7 @@ const { Wire } = require('./wire.js');
 /**
  * @typedef {import('./exchange.js').Context} Context
  * @typedef {import('./http.js').Attempt} Attempt
+ * @typedef {import('../lib/hosts.js').Route} Route
  */
 
 /** Leaves after a moment, whatever has come by then. @param {Context} context @returns {Promise<Attempt>} */
@@ -87,6 +88,43 @@ async function refused(context) {
   }
 }
 
+/**
+ * A body that ends with its connection, which is reset: nothing but a reset may tell. `node:http` would not notice it.
+ *
+ * @param {Context} context
+ * @returns {Promise<Attempt>}
+ */
+async function untilReset(context) {
+  const { random, httpPort } = context;
+  const { host, offset } = pick(context);
+  const length = random.pick([1000, 65_536]);
+  const what = `GET ${host}, until it is reset`;
+  const answers = answersTo(host, 'reset-until-close');
+  const checker = new Checker(offset, length);
+  const wire = new Wire(context);
+  try {
+    const path = `/reset-until-close/${length}/${offset}`;
+    wire.write(
+      `GET http://${host}:${httpPort}${path} HTTP/1.1\r\nHost: ${host}:${httpPort}\r\n\r\n`,
+    );
+    const head = await wire.head();
+    const via = /** @type {Route | undefined} */ (head.fields['x-via']);
+    const failure = await wire.drain(checker);
+    const outcome = wire.outcome({
+      ...head,
+      via,
+      end: failure === null ? 'whole' : 'broken',
+      isExact: checker.isExact,
+      detail: `${checker}, ${failure}`,
+    });
+    return { what, answers, outcome };
+  } catch (error) {
+    return { what, answers, outcome: wire.outcome({ detail: String(error) }) };
+  } finally {
+    wire.destroy();
+  }
+}
+
 /** Several requests at once, on one connection, with or without bodies. @param {Context} context @returns {Promise<Attempt>} */
 async function pipelined(context) {
   const { random, httpPort } = context;
@@ -142,6 +180,7 @@ const MOMENT_MS = 50;
 const ROUGH_KINDS = [
   { name: 'clients that vanish', weight: 60, attempt: vanish },
   { name: 'refused by the proxy', weight: 30, attempt: refused },
+  { name: 'GET until a reset', weight: 10, attempt: untilReset },
   { name: 'pipelined', weight: 20, attempt: pipelined },
 ];
 

@@ -130,7 +130,7 @@ class Wire {
       for (let chunk = await this.read(); chunk !== null; chunk = await this.read()) {
         checker.take(chunk);
       }
-      return null;
+      return (await this.#wasReset()) ? 'a reset' : null;
     } catch (error) {
       return String(error);
     }
@@ -149,6 +149,16 @@ class Wire {
   outcome(seen) {
     const elapsedMs = performance.now() - this.#began;
     return { end: 'none', isExact: false, detail: '', ...seen, elapsedMs };
+  }
+
+  /**
+   * libuv takes a reset that it meets together with the last bytes for a regular end. Writing tells them apart.
+   *
+   * @returns {Promise<boolean>}
+   */
+  #wasReset() {
+    if (!this.#socket.writable) return Promise.resolve(false);
+    return new Promise((resolve) => this.#socket.write('\0', (error) => resolve(Boolean(error))));
   }
 
   /** @param {number} length */

@@ -12,6 +12,7 @@
  * What the process under test has taken.
  *
  * @typedef {object} Takings
+ * @property {Sample} before the session has started
  * @property {Sample} atStart of the session, without load
  * @property {Sample} peak of each figure
  * @property {{ quarter: number, end: number }} residentBytes
@@ -39,15 +40,15 @@ function requestsText(tally, seconds) {
 }
 
 /** @param {Takings} takings */
-function takingsText({ atStart, peak, residentBytes, quiet, stopped, stopMs }) {
+function takingsText({ before, atStart, peak, residentBytes, quiet, stopped, stopMs }) {
   const { quarter, end } = residentBytes;
   const row = (/** @type {'descriptors' | 'sockets' | 'threads'} */ figure) => {
-    const moments = [atStart[figure], peak[figure], quiet[figure], stopped[figure]];
+    const moments = [before[figure], atStart[figure], peak[figure], quiet[figure], stopped[figure]];
     return [figure, ...moments.map(String)];
   };
   return [
     table(
-      ['', 'start', 'peak', 'quiet', 'stopped'],
+      ['', 'before', 'start', 'peak', 'quiet', 'stopped'],
       [row('descriptors'), row('sockets'), row('threads')],
     ),
     `memory: ${[atStart.residentBytes, quarter, end, quiet.residentBytes].map(megabytes).join(', ')}` +

@@ -30,7 +30,10 @@ const { Watch } = require('./watch.js');
 /** @param {Stage} stage */
 async function soak({ options, tally, peers, subject }) {
   const random = new Random(options.seed);
-  const places = await peers.ask('start', { seed: random.between(0, 2 ** 32 - 1) });
+  const gatewayProtocol = options.seed % 2 === 0 ? 'http' : 'https';
+  console.log(`The gateway is spoken to in ${gatewayProtocol}.`);
+  const seed = random.between(0, 2 ** 32 - 1);
+  const places = await peers.ask('start', { seed, gatewayProtocol });
   const { clientOptions, ...originPorts } = places;
   const before = await subject.ask('sample');
   const ports = { ...originPorts, proxyPort: await subject.ask('start', clientOptions) };
@@ -52,9 +55,9 @@ async function soak({ options, tally, peers, subject }) {
   const stopMs = await stopUnderLoad(subject, ports, random);
   const stopped = await watch.quiet('descriptors', before.descriptors);
   const report = await peers.ask('report');
-  const takings = { atStart, quiet, stopped, stopMs, ...seen(watch) };
+  const takings = { before, atStart, quiet, stopped, stopMs, ...seen(watch) };
   for (const violation of report.violations) tally.complain(violation);
-  for (const fault of faultsOf(takings, before)) tally.complain(fault);
+  for (const fault of faultsOf(takings)) tally.complain(fault);
   return { seconds, takings, report, updates: switcher.updates };
 }
 
@@ -86,8 +89,9 @@ async function stopUnderLoad(subject, ports, random) {
   return /** @type {number} */ (stopMs);
 }
 
-/** @param {Takings} takings @param {Sample} before */
-function* faultsOf({ atStart, quiet, stopped, stopMs, residentBytes: { quarter, end } }, before) {
+/** @param {Takings} takings */
+function* faultsOf({ before, atStart, quiet, stopped, stopMs, residentBytes }) {
+  const { quarter, end } = residentBytes;
   if (quiet.sockets > atStart.sockets + SPARE_SOCKETS) {
     yield `${quiet.sockets} sockets in quiet, ${atStart.sockets} at the start`;
   }

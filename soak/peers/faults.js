@@ -13,6 +13,7 @@ const { payload } = require('../lib/payload.js');
 /**
  * @typedef {object} Occasion
  * @property {Socket} socket
+ * @property {() => void} reset the connection, below TLS if there is TLS
  * @property {string} via
  * @property {number} length of the whole body
  * @property {number} offset
@@ -21,7 +22,7 @@ const { payload } = require('../lib/payload.js');
 /** @type {Record<string, (occasion: Occasion) => unknown>} */
 const FAULTS = {
   drop: ({ socket }) => socket.destroy(),
-  reset: ({ socket }) => socket.resetAndDestroy(),
+  reset: ({ reset }) => reset(),
   garbage: ({ socket }) => socket.end('\0\x01no such protocol\r\n\r\n'),
   stall: () => {},
   'status-407': ({ socket, via }) => {
@@ -38,12 +39,12 @@ const FAULTS = {
   'reset-body': async (occasion) => {
     occasion.socket.write(head(occasion.via, `Content-Length: ${occasion.length}`));
     occasion.socket.write(half(occasion));
-    await resetLater(occasion.socket);
+    await resetLater(occasion);
   },
   'reset-until-close': async (occasion) => {
     occasion.socket.write(head(occasion.via, 'Connection: close'));
     occasion.socket.write(half(occasion));
-    await resetLater(occasion.socket);
+    await resetLater(occasion);
   },
   'stall-body': (occasion) => {
     occasion.socket.write(head(occasion.via, `Content-Length: ${occasion.length}`));
@@ -57,10 +58,10 @@ const FAULTS = {
   },
 };
 
-/** Resets when what was written has gone out. @param {Socket} socket */
-async function resetLater(socket) {
+/** Resets when what was written has gone out. @param {Pick<Occasion, 'socket' | 'reset'>} occasion */
+async function resetLater({ socket, reset }) {
   await sleep(MOMENT_MS);
-  if (!socket.destroyed) socket.resetAndDestroy();
+  if (!socket.destroyed) reset();
 }
 
 /** @param {string} via @param {string} framing @param {string} [status] */

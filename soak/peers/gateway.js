@@ -12,16 +12,19 @@ const { serveStream } = require('./streams.js');
  * @typedef {import('node:http').IncomingMessage} IncomingMessage
  * @typedef {import('node:net').Socket} Socket
  * @typedef {import('./credentials.js').Credentials} Credentials
+ * @typedef {import('./http-peer.js').Identity} Identity
  * @typedef {import('./violations.js').Violations} Violations
+ *
+ * @typedef {ReturnType<HttpPeer['connection']>} Connection
  */
 
 class Gateway extends HttpPeer {
   #credentials;
   #violations;
 
-  /** @param {Credentials} credentials @param {Violations} violations */
-  constructor(credentials, violations) {
-    super('gateway', violations);
+  /** @param {Credentials} credentials @param {Violations} violations @param {Identity} [identity] */
+  constructor(credentials, violations, identity) {
+    super('gateway', violations, identity);
     this.#credentials = credentials;
     this.#violations = violations;
     this.server.on('connect', (request, socket, head) => {
@@ -38,10 +41,10 @@ class Gateway extends HttpPeer {
     if (!mayTake(host, 'gateway')) this.#violations.add(`${host} was reached through the gateway`);
     socket.on('error', () => socket.destroy());
     const deed = CONNECT_FAULTS[host.split('.')[0]];
-    if (deed !== undefined) return deed(socket);
+    if (deed !== undefined) return deed(this.connection(socket));
     if (host.startsWith('drip.')) await drip(socket, ESTABLISHED);
     else socket.write(ESTABLISHED);
-    serveStream(socket, 'gateway', head);
+    serveStream(this.connection(socket), head);
   }
 
   /** @param {IncomingMessage} request */
@@ -62,19 +65,19 @@ async function drip(socket, text) {
 
 /** @param {string} status */
 function refusal(status) {
-  return (/** @type {Socket} */ socket) => {
+  return (/** @type {Connection} */ { socket }) => {
     socket.end(`HTTP/1.1 ${status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`);
   };
 }
 
-/** @type {Record<string, (socket: Socket) => unknown>} */
+/** @type {Record<string, (connection: Connection) => unknown>} */
 const CONNECT_FAULTS = {
   'connect-403': refusal('403 Forbidden'),
   'connect-407': refusal('407 Proxy Authentication Required'),
   'connect-502': refusal('502 Bad Gateway'),
-  'connect-close': (socket) => socket.destroy(),
-  'connect-reset': (socket) => socket.resetAndDestroy(),
-  'connect-garbage': (socket) => socket.end('\0\x01no such protocol\r\n\r\n'),
+  'connect-close': ({ socket }) => socket.destroy(),
+  'connect-reset': ({ reset }) => reset(),
+  'connect-garbage': ({ socket }) => socket.end('\0\x01no such protocol\r\n\r\n'),
   'connect-stall': () => {},
 };
 

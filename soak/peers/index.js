@@ -5,6 +5,7 @@
 
 const { once } = require('node:events');
 const net = require('node:net');
+const { CertificateAuthority } = require('../../lib/testing/certificate.js');
 const { startSandbox } = require('../../lib/testing/index.js');
 const { BASE_RULES } = require('../lib/hosts.js');
 const { obey } = require('../lib/orders.js');
@@ -31,19 +32,23 @@ const credentials = new Credentials();
 let operator;
 
 obey({
-  /** @param {{ seed: number }} settings @returns {Promise<Places>} */
-  async start({ seed }) {
+  /** @param {{ seed: number, gatewayProtocol: 'http' | 'https' }} settings @returns {Promise<Places>} */
+  async start({ seed, gatewayProtocol }) {
+    const authority = new CertificateAuthority();
+    const identity = gatewayProtocol === 'https' ? authority.issue(['127.0.0.1']) : undefined;
     const sandbox = await startSandbox({ rules: BASE_RULES });
     operator = new Operator(sandbox, new Random(seed), credentials);
     const origin = new HttpPeer('direct', violations);
-    const gateway = new Gateway(credentials, violations);
+    const gateway = new Gateway(credentials, violations, identity);
     const streams = net.createServer({ allowHalfOpen: true }, (socket) => {
-      serveStream(socket, 'direct');
+      serveStream({ socket, via: 'direct', reset: () => socket.resetAndDestroy() });
     });
+    const gatewayPort = await gateway.listen();
+    const ca = authority.certificate;
     return {
-      httpPort: await listen(origin.server),
+      httpPort: await origin.listen(),
       streamPort: await listen(streams),
-      clientOptions: { ...sandbox.clientOptions, gatewayPort: await listen(gateway.server) },
+      clientOptions: { ...sandbox.clientOptions, gatewayProtocol, gatewayPort, ca },
     };
   },
   begin: () => operator?.begin(),

@@ -14,8 +14,18 @@ const { resetLater } = require('./faults.js');
  * @typedef {import('node:net').Socket} Socket
  */
 
-/** @param {Socket} socket @param {string} via @param {Buffer} [early] what was read from it already */
-function serveStream(socket, via, early) {
+/**
+ * A connection whose client is about to send its line.
+ *
+ * @typedef {object} Stream
+ * @property {Socket} socket
+ * @property {() => void} reset
+ * @property {string} via
+ */
+
+/** @param {Stream} stream @param {Buffer} [early] what was read from it already */
+function serveStream(stream, early) {
+  const { socket } = stream;
   let text = '';
   socket.on('error', () => socket.destroy());
   if (early && early.length > 0) socket.unshift(early);
@@ -24,7 +34,7 @@ function serveStream(socket, via, early) {
       text += byte;
       if (text.endsWith('\n') || text.length > LONGEST_LINE) {
         socket.off('readable', read);
-        return begin(socket, via, text);
+        return begin(stream, text);
       }
     }
   });
@@ -34,41 +44,42 @@ function serveStream(socket, via, early) {
   });
 }
 
-/** @param {Socket} socket @param {string} via @param {string} line */
-function begin(socket, via, line) {
+/** @param {Stream} stream @param {string} line */
+function begin(stream, line) {
+  const { socket, via } = stream;
   const [mode, length, offset] = line.trim().split(' ');
   const serve = MODES[mode];
   if (serve === undefined) return socket.destroy();
   socket.write(`${via}\n`);
-  serve(socket, Number(length), Number(offset));
+  serve(stream, Number(length), Number(offset));
 }
 
-/** @type {Record<string, (socket: Socket, length: number, offset: number) => unknown>} */
+/** @type {Record<string, (stream: Stream, length: number, offset: number) => unknown>} */
 const MODES = {
   /** All comes back, the end too. */
-  echo(socket) {
+  echo({ socket }) {
     socket.pipe(socket);
   },
-  send(socket, length, offset) {
+  send({ socket }, length, offset) {
     socket.resume();
     pipeline(Readable.from(pieces(offset, length)), socket, () => {});
   },
-  async take(socket, length, offset) {
+  async take({ socket }, length, offset) {
     const checker = new Checker(offset, length);
     socket.on('data', (chunk) => checker.take(chunk));
     socket.once('end', () => socket.end(checker.isWhole ? 'whole' : String(checker)));
   },
   /** A regular end, where the client has expected more: no proxy can know. */
-  short(socket, length, offset) {
+  short({ socket }, length, offset) {
     socket.resume();
     socket.end(payload(offset, Math.floor(length / 2)));
   },
-  async reset(socket, length, offset) {
+  async reset({ socket, reset }, length, offset) {
     socket.resume();
     socket.write(payload(offset, Math.floor(length / 2)));
-    await resetLater(socket);
+    await resetLater({ socket, reset });
   },
-  stall(socket) {
+  stall({ socket }) {
     socket.resume();
   },
 };
