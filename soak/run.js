@@ -27,14 +27,22 @@ async function main() {
   const tally = new Tally();
   const peers = new Child(path.join(__dirname, 'peers', 'index.js'));
   const subject = new Child(path.join(__dirname, 'subject.js'));
-  const { seconds, takings, report, updates } = await soak({ options, tally, peers, subject });
+  const { seconds, takings, report, logged, updates } = await soak({
+    options,
+    tally,
+    peers,
+    subject,
+  });
   await Promise.all([peers.stop(), subject.stop()]);
 
   console.log(`\n${requestsText(tally, seconds)}\n\n${takingsText(takings)}\n`);
   const { rules, credentials, outages } = report.changes;
   console.log(
     `changes: ${rules} of rules, ${credentials} of credentials, used for up to ${report.oldestCredentialsMs} ms longer; ` +
-      `${outages} outages of the API; updateRules(): ${updates.done} done, ${updates.refused} failed with the API\n`,
+      `${outages} outages of the API; updateRules(): ${updates.done} done, ${updates.refused} failed with the API; ` +
+      `log lines: ${Object.entries(logged)
+        .map(([level, count]) => `${count} ${level}`)
+        .join(', ')}\n`,
   );
   for (const line of tally.shown) console.log(`unexpected: ${line}`);
   const isGood = tally.unexpected === 0;

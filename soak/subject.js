@@ -4,8 +4,8 @@
 /** The process under test: one session, and nothing else that would need descriptors or memory. */
 
 const { readdirSync, readlinkSync } = require('node:fs');
-const { monitorEventLoopDelay, performance } = require('node:perf_hooks');
 const { AluviaClient } = require('..');
+const { latestMs } = require('./lib/lateness.js');
 const { obey } = require('./lib/orders.js');
 const { API_MS, CONNECT_MS, DRAIN_MS, IDLE_MS, POLL_MS } = require('./lib/timing.js');
 
@@ -24,8 +24,8 @@ const { API_MS, CONNECT_MS, DRAIN_MS, IDLE_MS, POLL_MS } = require('./lib/timing
 let client;
 /** Lines of the log by level. @type {Record<string, number>} */
 const logged = {};
-const delays = monitorEventLoopDelay({ resolution: 10 });
-delays.enable();
+/** What somebody has to do something about. @type {string[]} */
+const errors = [];
 
 obey({
   /** @param {import('./peers/index.js').Places['clientOptions']} options */
@@ -37,8 +37,9 @@ obey({
       connectTimeoutMs: CONNECT_MS,
       idleTimeoutMs: IDLE_MS,
       drainTimeoutMs: DRAIN_MS,
-      logger: ({ level }) => {
+      logger: ({ level, message, fields }) => {
         logged[level] = (logged[level] ?? 0) + 1;
+        if (level === 'error') errors.push(`${message} ${JSON.stringify(fields)}`);
       },
     });
     return (await client.start()).port;
@@ -59,20 +60,18 @@ obey({
     return performance.now() - began;
   },
   sample,
-  log: () => logged,
+  log: () => ({ logged, errors }),
 });
 
 /** @returns {Sample} */
 function sample() {
-  const delayMs = delays.max / 1e6;
-  delays.reset();
   const descriptors = list('/proc/self/fd');
   return {
     descriptors: descriptors.length,
     sockets: descriptors.filter(isSocket).length,
     threads: list('/proc/self/task').length,
     residentBytes: process.memoryUsage.rss(),
-    delayMs,
+    delayMs: latestMs(),
   };
 }
 

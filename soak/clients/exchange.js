@@ -56,6 +56,7 @@ async function run(context, exchange) {
   });
   const request = http.request(optionsOf(context, exchange));
   let interim = 0;
+  request.on('socket', watchSocket);
   request.on('information', ({ statusCode }) => (interim = statusCode));
   try {
     const response = await send(request, exchange);
@@ -76,6 +77,13 @@ async function run(context, exchange) {
   } finally {
     if (request.socket) lastOn.set(request.socket, `${request.method} ${exchange.path}`);
   }
+}
+
+/** An error that comes when a request is over and the next has not begun is nobody's, and would end the process. @param {object} socket */
+function watchSocket(socket) {
+  if (lastOn.has(socket)) return;
+  lastOn.set(socket, 'nothing');
+  /** @type {import('node:net').Socket} */ (socket).on('error', () => {});
 }
 
 /** What a connection was used for before; nothing where it is a new one. @param {http.ClientRequest} request */

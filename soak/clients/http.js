@@ -116,6 +116,11 @@ async function droppedUpload(context) {
   return posted(context, 'drop-body', context.random.pick([1000, 262_144]), 'drop', false);
 }
 
+/** Nobody reads the body, which is larger than all buffers on its way. @param {Context} context */
+async function stalledUpload(context) {
+  return posted(context, 'stall', 32 * 1024 * 1024, 'stall', false);
+}
+
 /** @param {Context} context @param {string} service @param {number} length @param {number} [pauseMs] @returns {Promise<Attempt>} */
 async function served(context, service, length, pauseMs) {
   const { host, offset } = pick(context);
@@ -211,6 +216,7 @@ const HTTP_KINDS = [
   { name: 'POST, upload', weight: 60, attempt: upload },
   { name: 'POST, refused', weight: 15, attempt: refusedUpload },
   { name: 'POST, dropped', weight: 15, attempt: droppedUpload },
+  { name: 'POST, stalled', weight: 1, attempt: stalledUpload },
 ];
 
 module.exports = { HTTP_KINDS, pick };

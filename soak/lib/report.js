@@ -19,6 +19,7 @@
  * @property {Sample} quiet when the load is gone
  * @property {Sample} stopped
  * @property {number} stopMs
+ * @property {{ clients: number, peers: number }} delaysMs how late the event loops of the others were
  */
 
 /** @param {Tally} tally @param {number} seconds */
@@ -40,7 +41,7 @@ function requestsText(tally, seconds) {
 }
 
 /** @param {Takings} takings */
-function takingsText({ before, atStart, peak, residentBytes, quiet, stopped, stopMs }) {
+function takingsText({ before, atStart, peak, residentBytes, quiet, stopped, stopMs, delaysMs }) {
   const { quarter, end } = residentBytes;
   const row = (/** @type {'descriptors' | 'sockets' | 'threads'} */ figure) => {
     const moments = [before[figure], atStart[figure], peak[figure], quiet[figure], stopped[figure]];
@@ -53,7 +54,8 @@ function takingsText({ before, atStart, peak, residentBytes, quiet, stopped, sto
     ),
     `memory: ${[atStart.residentBytes, quarter, end, quiet.residentBytes].map(megabytes).join(', ')}` +
       ' MB at the start, after a quarter, at the end of the load, and in quiet',
-    `event loop: at most ${Math.round(peak.delayMs)} ms late; stop(): ${Math.round(stopMs)} ms`,
+    `event loop: at most ${Math.round(peak.delayMs)} ms late, ${Math.round(delaysMs.clients)} with the clients, ` +
+      `${Math.round(delaysMs.peers)} with the peers; stop(): ${Math.round(stopMs)} ms`,
   ].join('\n\n');
 }
 

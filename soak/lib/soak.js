@@ -4,6 +4,7 @@
 /** One run, from the start of the session to its stop. */
 
 const { setTimeout: sleep } = require('node:timers/promises');
+const { latestMs } = require('./lateness.js');
 const { Load } = require('./load.js');
 const { Random } = require('./random.js');
 const { megabytes } = require('./report.js');
@@ -55,10 +56,13 @@ async function soak({ options, tally, peers, subject }) {
   const stopMs = await stopUnderLoad(subject, ports, random);
   const stopped = await watch.quiet('descriptors', before.descriptors);
   const report = await peers.ask('report');
-  const takings = { before, atStart, quiet, stopped, stopMs, ...seen(watch) };
+  const { logged, errors } = await subject.ask('log');
+  const delaysMs = { clients: latestMs(), peers: report.delayMs };
+  const takings = { delaysMs, before, atStart, quiet, stopped, stopMs, ...seen(watch) };
   for (const violation of report.violations) tally.complain(violation);
+  for (const error of errors) tally.complain(`logged as an error: ${error}`);
   for (const fault of faultsOf(takings)) tally.complain(fault);
-  return { seconds, takings, report, updates: switcher.updates };
+  return { seconds, takings, report, logged, updates: switcher.updates };
 }
 
 /** @param {Watch} watch @returns {Pick<Takings, 'peak' | 'residentBytes'>} */

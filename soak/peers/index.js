@@ -8,6 +8,7 @@ const net = require('node:net');
 const { CertificateAuthority } = require('../../lib/testing/certificate.js');
 const { startSandbox } = require('../../lib/testing/index.js');
 const { BASE_RULES } = require('../lib/hosts.js');
+const { latestMs } = require('../lib/lateness.js');
 const { obey } = require('../lib/orders.js');
 const { Random } = require('../lib/random.js');
 const { Operator } = require('./account.js');
@@ -57,6 +58,7 @@ obey({
     violations: violations.list,
     changes: operator?.changes,
     oldestCredentialsMs: credentials.oldestMs,
+    delayMs: latestMs(),
   }),
 });
 
