@@ -40,7 +40,7 @@ class Switcher {
       if (code === null) await this.#look(isOn);
       else if (code === 'ALUVIA_API') this.updates.refused += 1;
       else throw new Error(`updateRules() has failed with ${code}`);
-      await sleep(this.#random.between(100, 700));
+      await sleep(this.#random.between(50, 400));
     }
   }
 

@@ -83,7 +83,8 @@ const OUTAGES = [
   { kind: 'status', status: 429, headers: { 'Retry-After': '1' } },
   { kind: 'status', status: 200, body: '{"data":' },
   { kind: 'delay', delayMs: 700 },
-  { kind: 'delay', delayMs: 3000 },
+  // A change that comes into force when nobody waits for it any more would surprise whoever has made another one meanwhile.
+  { kind: 'delay', delayMs: 3000, method: 'GET' },
   { kind: 'reset' },
   { kind: 'garbage' },
   { kind: 'hang' },
