@@ -61,7 +61,7 @@ class Watch {
 const EVERY_MS = 500;
 /** A tenth of the run. */
 const WINDOW = 0.1;
-/** The peers let go of connections after three seconds, and the proxy looks them over every five. */
+/** The peers let go of connections after five seconds, and the proxy looks them over every five. */
 const QUIET_MS = 20_000;
 
 module.exports = { Watch };

@@ -95,7 +95,7 @@ class HttpPeer {
   }
 }
 
-/** More than the second for which the proxy takes a kept connection for a request that it cannot send twice. */
-const KEEP_ALIVE_MS = 3000;
+/** As many servers have it. What a slow reader takes is in the buffers on its way for up to three seconds after it was sent. */
+const KEEP_ALIVE_MS = 5000;
 
 module.exports = { HttpPeer };
