@@ -81,7 +81,8 @@ const MOST_FILLERS = 200;
 const OUTAGES = [
   { kind: 'status', status: 500 },
   { kind: 'status', status: 429, headers: { 'Retry-After': '1' } },
-  { kind: 'status', status: 200, body: '{"data":' },
+  // A success that is none: said to a change, it would be believed.
+  { kind: 'status', status: 200, body: '{"data":', method: 'GET' },
   { kind: 'delay', delayMs: 700 },
   // A change that comes into force when nobody waits for it any more would surprise whoever has made another one meanwhile.
   { kind: 'delay', delayMs: 3000, method: 'GET' },
