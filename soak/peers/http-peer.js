@@ -7,7 +7,7 @@ const http = require('node:http');
 const https = require('node:https');
 const { Listener } = require('../../lib/testing/listener.js');
 const { mayTake } = require('../lib/hosts.js');
-const { FAULTS } = require('./faults.js');
+const { FAULTS, head: headOf } = require('./faults.js');
 const { SERVICES } = require('./services.js');
 const { serveStream } = require('./streams.js');
 
@@ -73,7 +73,7 @@ class HttpPeer {
     if (FAULTS[service]) return FAULTS[service]({ ...this.connection(socket), length, offset });
     if (service !== 'upgrade') {
       return socket.end(
-        `HTTP/1.1 426 Upgrade Required\r\nX-Via: ${via}\r\nContent-Length: 0\r\n\r\n`,
+        headOf(via, 'Content-Length: 0\r\nConnection: close', '426 Upgrade Required'),
       );
     }
     socket.write(
