@@ -1,12 +1,15 @@
 // @ts-check
 'use strict';
 
+/** @typedef {import('../index.js').LocalLogin} Login */
+
 /**
  * Launch options of Playwright.
  *
  * @param {string} url
+ * @param {Login} [login]
  */
-exports.playwright = (url) => ({ server: url });
+exports.playwright = (url, login) => ({ server: url, ...login });
 
 /**
  * Launch arguments of Chromium, for Puppeteer.
@@ -19,9 +22,22 @@ exports.puppeteer = (url) => [`--proxy-server=${url}`];
  * An agent of `node:http` that serves http and https targets, and keeps connections alive.
  *
  * @param {string} url
+ * @param {Login} [login]
  * @returns {import('node:http').Agent}
  */
-exports.nodeAgent = (url) => {
+exports.nodeAgent = (url, login) => {
   const { HttpsProxyAgent } = require('https-proxy-agent');
-  return new HttpsProxyAgent(url, { keepAlive: true });
+  return new HttpsProxyAgent(exports.withLogin(url, login), { keepAlive: true });
+};
+
+/**
+ * The URL with the user name and the password in it.
+ *
+ * @param {string} url
+ * @param {Login} [login]
+ */
+exports.withLogin = (url, login) => {
+  if (!login) return url;
+  const userinfo = [login.username, login.password].map(encodeURIComponent).join(':');
+  return url.replace('://', `://${userinfo}@`);
 };

@@ -36,6 +36,8 @@ const { AluviaClientSession } = require('./session.js');
 
 class AluviaClient {
   #native;
+  #login;
+  #warn;
   /** @type {Start | undefined} */
   #start;
   /** @type {Running | undefined} */
@@ -56,9 +58,14 @@ class AluviaClient {
     } = showCaller(AluviaClient, () => checkTypes(options));
     const { NativeClient } = native();
     const log = guard(logger);
+    this.#login = rest.localAuth;
+    /** @param {string} message @param {Array<[string, string]>} [fields] */
+    this.#warn = (message, fields = []) => {
+      if (logLevel !== 'silent') log({ level: 'warn', message, fields });
+    };
     this.#native = callNative(AluviaClient, () => NativeClient.create(rest, logLevel, log));
-    for (const name of logLevel === 'silent' ? [] : unknownOptions(options)) {
-      log({ level: 'warn', message: 'unknown option ignored', fields: [['option', name]] });
+    for (const name of unknownOptions(options)) {
+      this.#warn('unknown option ignored', [['option', name]]);
     }
   }
 
@@ -122,7 +129,11 @@ class AluviaClient {
     if (start.isCancelled) return CANCELLED;
     const result = await this.#native.start();
     if ('code' in result) return result;
-    const session = new AluviaClientSession(result, (stopped) => this.#forget(session, stopped));
+    const session = new AluviaClientSession(result, {
+      onStopping: (stopped) => this.#forget(session, stopped),
+      login: this.#login,
+      warn: this.#warn,
+    });
     if (start.isCancelled) {
       await session.stop();
       return CANCELLED;

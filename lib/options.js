@@ -1,6 +1,8 @@
 // @ts-check
 'use strict';
 
+const { randomBytes } = require('node:crypto');
+
 const { InvalidOptionError, MissingUserTokenError } = require('./errors.js');
 
 /** The JavaScript type of each option. Their values are checked by the native side. */
@@ -20,8 +22,14 @@ const TYPES = {
   maxConnections: 'number',
   maxHeaderSize: 'number',
   maxHeadersCount: 'number',
+  onGatewayFailure: 'string',
+  onRouteChange: 'string',
+  stateFile: 'string',
+  stateMaxAgeMs: 'number',
   logger: 'function',
 };
+
+/** @typedef {import('../index.js').LocalLogin} Login */
 
 const LOG_LEVELS = ['silent', 'info', 'debug'];
 
@@ -29,7 +37,7 @@ const LOG_LEVELS = ['silent', 'info', 'debug'];
  * Checks the types of the options. `undefined` and `null` stand for an option that is not set.
  *
  * @param {unknown} options
- * @returns {import('../index.js').AluviaClientOptions & { ca?: string[] }}
+ * @returns {Omit<import('../index.js').AluviaClientOptions, 'localAuth'> & { ca?: string[], localAuth?: Login }}
  */
 function checkTypes(options) {
   if (options === undefined || options === null) throw new MissingUserTokenError(MISSING);
@@ -54,7 +62,30 @@ function checkTypes(options) {
     set.ca = [set.ca].flat().map((pem) => (Buffer.isBuffer(pem) ? pem.toString() : pem));
     checkStrings('ca', set.ca, 'a string or an array of strings');
   }
+  if (set.allowTargets !== undefined) checkStrings('allowTargets', set.allowTargets);
+  set.localAuth = checkLogin(set.localAuth);
   return /** @type {any} */ (set);
+}
+
+/**
+ * What clients of the proxy log in with: what the user has chosen, or something that nobody can guess.
+ *
+ * @param {unknown} localAuth
+ * @returns {Login | undefined}
+ */
+function checkLogin(localAuth) {
+  if (localAuth === undefined || localAuth === false) return undefined;
+  if (localAuth === true) {
+    return { username: 'aluvia', password: randomBytes(24).toString('base64url') };
+  }
+  if (typeof localAuth !== 'object' || localAuth === null || Array.isArray(localAuth)) {
+    const expected = 'true or an object with username and password';
+    throw new InvalidOptionError(`localAuth must be ${expected}, not ${describe(localAuth)}`);
+  }
+  const { username, password } = /** @type {Record<string, unknown>} */ (localAuth);
+  checkString('localAuth.username', username);
+  checkString('localAuth.password', password);
+  return { username: /** @type {string} */ (username), password: /** @type {string} */ (password) };
 }
 
 /**
@@ -101,7 +132,7 @@ const MISSING = 'token is missing: pass the API token of your Aluvia account as 
  * @param {object} options
  */
 function unknownOptions(options) {
-  const known = [...Object.keys(TYPES), 'logLevel', 'ca'];
+  const known = [...Object.keys(TYPES), 'logLevel', 'ca', 'allowTargets', 'localAuth'];
   return Object.keys(options).filter((name) => !known.includes(name));
 }
 

@@ -11,6 +11,7 @@ const {
 } = require('./errors.js');
 
 /** @typedef {import('../binding.js').NativeSession} NativeSession */
+/** @typedef {import('../index.js').LocalLogin} Login */
 
 /** The longest delay that a timer takes. */
 const FOR_EVER = 2 ** 31 - 1;
@@ -28,16 +29,25 @@ class AluviaClientSession {
   #agent;
   /** @type {Promise<void> | undefined} */
   #stopped;
+  /** @type {Login | undefined} */
+  #login;
+  /** @type {(message: string) => void} */
+  #warn;
   /** Holds the process, and this object, for as long as the session runs. */
   #hold;
 
   /**
    * @param {NativeSession} native
-   * @param {(stopped: Promise<void>) => void} onStopping called once, when the session begins to stop
+   * @param {object} surroundings
+   * @param {(stopped: Promise<void>) => void} surroundings.onStopping called once, when the session begins to stop
+   * @param {Login} [surroundings.login] what clients log in with
+   * @param {(message: string) => void} surroundings.warn writes to the log
    */
-  constructor(native, onStopping) {
+  constructor(native, { onStopping, login, warn }) {
     this.#native = native;
     this.#onStopping = onStopping;
+    this.#login = login;
+    this.#warn = warn;
     this.#hold = setInterval(() => this.#native, FOR_EVER);
     this.host = native.host;
     this.port = native.port;
@@ -49,16 +59,29 @@ class AluviaClientSession {
     return this.url;
   }
 
+  get localAuth() {
+    return this.#login && { ...this.#login };
+  }
+
+  getUrlWithLogin() {
+    return adapters.withLogin(this.url, this.#login);
+  }
+
   asPlaywright() {
-    return adapters.playwright(this.url);
+    return adapters.playwright(this.url, this.#login);
   }
 
   asPuppeteer() {
+    if (this.#login) {
+      this.#warn(
+        'Chromium takes no credentials from its command line: call page.authenticate(session.localAuth) for each page',
+      );
+    }
     return adapters.puppeteer(this.url);
   }
 
   asNodeAgent() {
-    this.#agent ??= adapters.nodeAgent(this.url);
+    this.#agent ??= adapters.nodeAgent(this.url, this.#login);
     return this.#agent;
   }
 
@@ -70,7 +93,8 @@ class AluviaClientSession {
     showCaller(this.explain, () => checkUrlOrHost(urlOrHost));
     const explained = callNative(this.explain, () => this.#native.explain(String(urlOrHost)));
     const route = /** @type {'direct' | 'gateway'} */ (explained.route);
-    return { ...explained, route, rule: explained.rule ?? null };
+    const source = /** @type {'api' | 'state-file'} */ (explained.source);
+    return { ...explained, route, rule: explained.rule ?? null, source };
   }
 
   stop() {

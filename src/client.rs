@@ -1,8 +1,8 @@
 //! The two classes that the shim works with.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
-use aluvia_engine::{Client, Options, Session, Update};
+use aluvia_engine::{Client, Listeners, Options, Session, Update};
 use futures_util::future::{AbortHandle, Aborted, abortable};
 use napi::bindgen_prelude::{FnArgs, Function, Object};
 use napi::{Env, Error};
@@ -46,6 +46,8 @@ pub struct NativeExplanation {
     pub rule: Option<String>,
     /// Why, as a sentence.
     pub reason: String,
+    /// `api` or `state-file`.
+    pub source: String,
 }
 
 /// What an update changes.
@@ -55,6 +57,9 @@ pub struct NativeUpdate {
     pub rules: Option<Vec<String>>,
     pub session_id: Option<String>,
 }
+
+/// Of all sessions of the process: none may be made to connect to another.
+static LISTENERS: LazyLock<Listeners> = LazyLock::new(Listeners::default);
 
 #[napi]
 impl NativeClient {
@@ -67,7 +72,7 @@ impl NativeClient {
     ) -> Result<Self, Error<String>> {
         let config = Options::from(options).validate().map_err(|error| config_error(&error))?;
         let log = dispatch(&log_level, &log).map_err(internal)?;
-        Ok(Self { client: Client::new(config), log, start: Arc::default() })
+        Ok(Self { client: Client::new(config).with_listeners(LISTENERS.clone()), log, start: Arc::default() })
     }
 
     /// Starts a session. Resolves to it, or to a failure.
@@ -134,6 +139,7 @@ impl NativeSession {
             route: explanation.route.to_owned(),
             rule: explanation.rule,
             reason: explanation.reason.to_owned(),
+            source: explanation.source.to_owned(),
         })
     }
 

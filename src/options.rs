@@ -1,6 +1,7 @@
 //! The options of the JavaScript API. The shim has checked their JavaScript types; their values are the engine's business.
 
-use aluvia_engine::Options;
+use aluvia_engine::secret::Secret;
+use aluvia_engine::{Login, Options};
 use napi_derive::napi;
 
 /// What the shim hands over.
@@ -22,7 +23,26 @@ pub struct NativeOptions {
     pub max_header_size: Option<f64>,
     pub max_headers_count: Option<f64>,
     pub idle_timeout_ms: Option<f64>,
+    pub local_auth: Option<NativeLogin>,
+    pub allow_targets: Option<Vec<String>>,
+    pub on_gateway_failure: Option<String>,
+    pub on_route_change: Option<String>,
+    pub state_file: Option<String>,
+    pub state_max_age_ms: Option<f64>,
     pub ca: Option<Vec<String>>,
+}
+
+/// What clients log in with.
+#[napi(object, object_to_js = false)]
+pub struct NativeLogin {
+    pub username: String,
+    pub password: String,
+}
+
+impl std::fmt::Debug for NativeLogin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("NativeLogin").field("username", &self.username).finish_non_exhaustive()
+    }
 }
 
 impl From<NativeOptions> for Options {
@@ -43,6 +63,14 @@ impl From<NativeOptions> for Options {
             max_header_size: native.max_header_size,
             max_headers_count: native.max_headers_count,
             idle_timeout_ms: native.idle_timeout_ms,
+            local_auth: native
+                .local_auth
+                .map(|login| Login { username: login.username, password: Secret::new(login.password) }),
+            allow_targets: native.allow_targets.unwrap_or_default(),
+            on_gateway_failure: native.on_gateway_failure,
+            on_route_change: native.on_route_change,
+            state_file: native.state_file,
+            state_max_age_ms: native.state_max_age_ms,
             ca: native.ca.unwrap_or_default(),
             extra_ca: extra_ca(),
         }
