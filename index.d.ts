@@ -26,7 +26,10 @@ export interface AluviaClientOptions {
   gatewayPort?: number;
   /** The port to listen on, always on 127.0.0.1. Default: 0, which takes a free one. */
   localPort?: number;
-  /** For a connection to stand: name look-up, TCP, TLS and the gateway's reply together. Default: 10000. */
+  /**
+   * For a connection to stand: name look-up, TCP, TLS and the gateway's reply together; and for the gateway to answer a plain
+   * http request. Default: 10000.
+   */
   connectTimeoutMs?: number;
   /** What `stop()` waits for running exchanges before it cuts them. Default: 2000. */
   drainTimeoutMs?: number;
@@ -41,12 +44,50 @@ export interface AluviaClientOptions {
   maxHeaderSize?: number;
   /** The most fields that a request may have, from 16 to 1024. Default: 256. */
   maxHeadersCount?: number;
+  /**
+   * Asks clients for a user name and a password, with 407 (RFC 9110 §11.7.1): every program and every page of this machine
+   * can reach the port. `true` makes a password that nobody can guess. The adapters fill it in where their client takes it;
+   * others get it from {@link AluviaClientSession.getLocalAuth}. Default: nobody is asked.
+   */
+  localAuth?: boolean | LocalLogin;
+  /**
+   * Addresses and CIDR blocks that requests may lead to although they are refused otherwise: link-local addresses
+   * (`169.254.0.0/16`, `fe80::/10`; clouds keep the metadata of their machines there), multicast, broadcast, and
+   * `0.0.0.0/8`. Names count by what they resolve to. Default: none.
+   */
+  allowTargets?: string[];
+  /**
+   * What becomes of a request that the rules send to a gateway that is out of order: cannot be reached, does not answer, talks
+   * nonsense, or does not accept the credentials. `fail` answers 502 or 504; `direct` lets the site see this machine's own
+   * address. A request whose bytes have left is never sent again. Default: `fail`.
+   */
+  onGatewayFailure?: 'fail' | 'direct';
+  /**
+   * What becomes of a running connect (a tunnel or a WebSocket) whose host would go another way by new rules. `when-idle`
+   * closes it when nothing has moved for a second, and for a minute where an answer may be due; `close` resets it at once;
+   * `keep` leaves it. Default: `when-idle`.
+   */
+  onRouteChange?: 'when-idle' | 'keep' | 'close';
+  /**
+   * A file that keeps the last good configuration, credentials included, readable for this user only. With it `start()`
+   * succeeds while the API is down; `explain()` says so in `source`. Each client needs a file of its own. Default: none.
+   */
+  stateFile?: string;
+  /** How old the configuration in `stateFile` may be, counted from when the API has confirmed it. Default: 7 days. */
+  stateMaxAgeMs?: number;
   /** Extra roots in PEM for connections to the API and to the gateway, beside the bundled ones and `NODE_EXTRA_CA_CERTS`. */
   ca?: string | Buffer | Array<string | Buffer>;
   /** `silent` keeps errors only; `debug` adds a line for each request. Default: `info`. */
   logLevel?: 'silent' | 'info' | 'debug';
   /** Gets the log instead of the console. What it throws becomes one process warning. */
   logger?: (record: LogRecord) => void;
+}
+
+/** What clients of the proxy log in with. */
+export interface LocalLogin {
+  /** Without a colon. */
+  username: string;
+  password: string;
 }
 
 /** One line of the log. It never holds a credential, and hosts instead of URLs. */
@@ -68,6 +109,8 @@ export interface Explanation {
   rule: string | null;
   /** Why, as a sentence. */
   reason: string;
+  /** Where the rules are from: the API, or `stateFile` because the API was down at the start. */
+  source: 'api' | 'state-file';
 }
 
 /**
@@ -132,10 +175,19 @@ export class AluviaClientSession {
   /** The same as {@link url}. */
   getUrl(): string;
 
-  /** For `chromium.launch({ proxy: session.asPlaywright() })`: `{ server: url }`. */
-  asPlaywright(): { server: string };
+  /** What clients log in with, where the option `localAuth` asks for it. A method, so that no inspection shows it. */
+  getLocalAuth(): LocalLogin | undefined;
 
-  /** For `puppeteer.launch({ args: session.asPuppeteer() })`: `['--proxy-server=' + url]`. */
+  /** {@link url} with user name and password in it, where `localAuth` asks for them: for curl, got, undici and the like. */
+  getUrlWithLogin(): string;
+
+  /** For `chromium.launch({ proxy: session.asPlaywright() })`: `{ server: url }`, and the login of `localAuth`. */
+  asPlaywright(): { server: string; username?: string; password?: string };
+
+  /**
+   * For `puppeteer.launch({ args: session.asPuppeteer() })`: `['--proxy-server=' + url]`. Chromium takes no login there: with
+   * `localAuth`, call `page.authenticate(session.getLocalAuth())` for each page.
+   */
   asPuppeteer(): string[];
 
   /**

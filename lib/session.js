@@ -59,7 +59,7 @@ class AluviaClientSession {
     return this.url;
   }
 
-  get localAuth() {
+  getLocalAuth() {
     return this.#login && { ...this.#login };
   }
 
@@ -74,7 +74,7 @@ class AluviaClientSession {
   asPuppeteer() {
     if (this.#login) {
       this.#warn(
-        'Chromium takes no credentials from its command line: call page.authenticate(session.localAuth) for each page',
+        'Chromium takes no credentials from its command line: call page.authenticate(session.getLocalAuth()) for each page',
       );
     }
     return adapters.puppeteer(this.url);

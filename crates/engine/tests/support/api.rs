@@ -1,6 +1,7 @@
 //! The API.
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
@@ -12,18 +13,23 @@ use super::{Raw, listen};
 pub struct Api {
     address: SocketAddr,
     account: Arc<Mutex<Value>>,
+    counter: Arc<Mutex<Option<Arc<AtomicUsize>>>>,
 }
 
 impl Api {
     pub async fn start(rules: &[String], (username, password): &(String, String)) -> Self {
         let account = json!({ "rules": rules, "proxy_username": username, "proxy_password": password });
         let account = Arc::new(Mutex::new(account));
-        let told = Arc::clone(&account);
+        let counter: Arc<Mutex<Option<Arc<AtomicUsize>>>> = Arc::default();
+        let (told, counted) = (Arc::clone(&account), Arc::clone(&counter));
         let address = listen(move |stream| {
-            let told = Arc::clone(&told);
+            let (told, counted) = (Arc::clone(&told), Arc::clone(&counted));
             async move {
                 let mut connection = Raw::new(stream);
                 let head = connection.head().await;
+                if let Some(counter) = &*counted.lock().unwrap() {
+                    counter.fetch_add(1, Ordering::Relaxed);
+                }
                 if head.starts_with("PATCH ") {
                     let length = field(&head, "content-length").unwrap().parse().unwrap();
                     let patch: Value = serde_json::from_slice(&connection.bytes(length).await).unwrap();
@@ -37,11 +43,16 @@ impl Api {
             }
         })
         .await;
-        Self { address, account }
+        Self { address, account, counter }
     }
 
     pub fn base_url(&self) -> String {
         format!("http://{}/v1", self.address)
+    }
+
+    /// Counts the requests from now on.
+    pub fn count_into(&self, counter: &Arc<AtomicUsize>) {
+        *self.counter.lock().unwrap() = Some(Arc::clone(counter));
     }
 
     /// Changes the rules, which the next poll brings.

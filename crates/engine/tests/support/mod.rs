@@ -21,7 +21,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use aluvia_engine::{Client, Config, Options, Resolve, Session};
+use aluvia_engine::{Client, Config, Listeners, Options, Resolve, Session};
 use socket2::{Domain, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -47,6 +47,7 @@ pub struct Setup {
     pub resolver: Option<Arc<dyn Resolve>>,
     pub options: Options,
     pub change: fn(&mut Config),
+    pub listeners: Listeners,
 }
 
 /// A proxy that sends everything direct.
@@ -76,6 +77,7 @@ pub fn setup(rules: &[&str]) -> Setup {
             ..Options::default()
         },
         change: |_| {},
+        listeners: Listeners::default(),
     }
 }
 
@@ -94,7 +96,7 @@ impl Setup {
         };
         let mut config = config.validate().unwrap();
         (self.change)(&mut config);
-        let mut client = Client::new(config);
+        let mut client = Client::new(config).with_listeners(self.listeners);
         if let Some(resolver) = self.resolver {
             client = client.with_resolver(resolver);
         }
@@ -114,6 +116,11 @@ impl Setup {
 
     pub fn credentials(mut self, username: &str, password: &str) -> Self {
         self.credentials = (username.to_owned(), password.to_owned());
+        self
+    }
+
+    pub fn listeners(mut self, listeners: &Listeners) -> Self {
+        self.listeners = listeners.clone();
         self
     }
 
