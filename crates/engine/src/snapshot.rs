@@ -150,6 +150,61 @@ mod tests {
     }
 
     #[test]
+    fn readers_on_other_threads_see_whole_snapshots_in_their_order() {
+        let numbered = |number: usize| Snapshot {
+            rules: RuleSet::parse(&vec!["a.test"; number % 7]),
+            credentials: Credentials::basic("user", &number.to_string()),
+            session_id: Some(number.to_string()),
+            ..snapshot(&[])
+        };
+        let (publisher, reader) = channel(numbered(0));
+        let read = |reader: Reader| {
+            let mut last = 0;
+            while last < 2000 {
+                let seen = reader.current();
+                let number: usize = seen.session_id.as_deref().unwrap().parse().unwrap();
+                assert!(number >= last, "{number} after {last}");
+                assert_eq!(seen.rules.len(), number % 7);
+                assert_eq!(seen.credentials, Credentials::basic("user", &number.to_string()));
+                last = number;
+            }
+        };
+
+        std::thread::scope(|scope| {
+            let readers: Vec<_> = (0..3).map(|_| scope.spawn(|| read(reader.clone()))).collect();
+            for number in 1..=2000 {
+                publisher.publish(numbered(number));
+                assert_eq!(reader.current().session_id, Some(number.to_string()), "what is published is in force");
+            }
+            readers.into_iter().for_each(|reader| reader.join().unwrap());
+        });
+    }
+
+    #[tokio::test]
+    async fn a_rejection_is_not_lost_while_nobody_waits_for_it() {
+        let (publisher, reader) = channel(snapshot(&[]));
+
+        reader.reject_credentials();
+        reader.reject_credentials();
+
+        publisher.credentials_rejected().await;
+        let again = tokio::time::timeout(std::time::Duration::from_millis(10), publisher.credentials_rejected()).await;
+        assert!(again.is_err(), "two of them are one");
+    }
+
+    #[tokio::test]
+    async fn a_reader_can_wait_for_a_change_and_learns_of_the_end() {
+        let (publisher, mut reader) = channel(snapshot(&[]));
+
+        publisher.publish(snapshot(&["a.test"]));
+        publisher.publish(snapshot(&["a.test", "b.test"]));
+        assert_eq!(reader.changed().await.map(|snapshot| snapshot.rules.len()), Some(2));
+        drop(publisher);
+
+        assert!(reader.changed().await.is_none());
+    }
+
+    #[test]
     fn credentials_are_basic_in_utf_8_and_hidden() {
         let credentials = Credentials::basic("user", "pässword");
 
