@@ -317,6 +317,27 @@ async fn a_gateway_connection_that_was_made_in_advance_and_is_closed_when_used_i
     }
 }
 
+#[tokio::test]
+async fn a_gateway_connection_that_was_made_in_advance_and_is_silent_is_raced_against_a_new_one() {
+    for answers_at_last in [false, true] {
+        let scene = with_a_connection_in_advance().await;
+
+        let start = Instant::now();
+        let mut client = scene.proxy.connect().await;
+        client.send("CONNECT a.test:443 HTTP/1.1\r\n\r\n").await;
+        let mut made_in_advance = scene.peer.asked().await;
+        made_in_advance.head().await;
+        let mut another = scene.peer.asked().await;
+        another.head().await;
+        let answers = if answers_at_last { &mut made_in_advance } else { &mut another };
+        answers.send("HTTP/1.1 200 OK\r\n\r\n").await;
+
+        assert!(client.head().await.starts_with("HTTP/1.1 200 "), "{answers_at_last}");
+        let waited = start.elapsed();
+        assert!((800..1900).contains(&waited.as_millis()), "{waited:?}");
+    }
+}
+
 /// A gateway to which the proxy has a connection that nothing was asked on.
 async fn with_a_connection_in_advance() -> Scene {
     let scene = Scene::by_gateway().await;
