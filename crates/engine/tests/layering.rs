@@ -16,7 +16,7 @@ const NEVER: &[(&str, &[&str])] = &[
     ("tls", UPPER),
     ("control", &["crate::data", "crate::session"]),
     ("fuzzing", &["crate::session"]),
-    ("data", &["crate::control", "crate::session", "reqwest"]),
+    ("data", &["crate::control", "crate::session", "hyper"]),
 ];
 const UPPER: &[&str] = &["crate::control", "crate::data", "crate::session"];
 /// What the Node.js binding must not name.

@@ -1,9 +1,19 @@
 //! The Aluvia API: one resource, read with GET and changed with PATCH.
 
+use std::error::Error;
+use std::fmt;
 use std::time::{Duration, SystemTime};
 
-use reqwest::header::{self, HeaderMap, HeaderValue};
-use reqwest::{Method, RequestBuilder, Response, StatusCode};
+use bytes::Bytes;
+use http::header::{self, HeaderMap, HeaderValue};
+use http::request::Builder;
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::{Client, Error as ClientError};
+use hyper_util::rt::TokioExecutor;
 use serde::Serialize;
 use serde_json::Value;
 use url::Url;
@@ -16,7 +26,7 @@ use crate::tls::TlsRoots;
 /// A client of the API.
 #[derive(Debug)]
 pub(crate) struct Api {
-    http: reqwest::Client,
+    http: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
     url: Url,
     token: Secret,
     timeout: Duration,
@@ -92,14 +102,35 @@ pub enum ApiError {
     #[error("the API did not answer within {} ms", .0.as_millis())]
     TimedOut(Duration),
     /// No connection, or one that broke.
-    #[error("the API cannot be reached: {}", innermost(.0))]
-    Unreachable(#[source] reqwest::Error),
+    #[error("the API cannot be reached: {0}")]
+    Unreachable(#[source] BrokenExchange),
+}
+
+/// An exchange that broke. What it shows is the end of the chain of causes, which says most: `Connection refused (os error
+/// 111)`.
+#[derive(Debug)]
+pub struct BrokenExchange(Box<dyn Error + Send + Sync>);
+
+impl fmt::Display for BrokenExchange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut last: &dyn Error = &*self.0;
+        while let Some(source) = last.source() {
+            last = source;
+        }
+        write!(f, "{last}")
+    }
+}
+
+impl Error for BrokenExchange {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&*self.0)
+    }
 }
 
 struct Said<'a>(Option<&'a str>);
 
-impl std::fmt::Display for Said<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Said<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.map_or(Ok(()), |message| write!(f, ": {message}"))
     }
 }
@@ -143,17 +174,10 @@ impl ApiError {
 
 impl Api {
     pub(crate) fn new(config: &ApiConfig, roots: &TlsRoots) -> Self {
-        let http = reqwest::Client::builder()
-            .use_preconfigured_tls(roots.client_config())
-            // Redirects are followed here, where the token's way can be watched.
-            .redirect(reqwest::redirect::Policy::none())
-            // `HTTPS_PROXY` may well name our own port.
-            .no_proxy()
-            .http1_only()
-            .pool_max_idle_per_host(1)
-            .user_agent(concat!("aluvia-node/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .expect("the settings are fixed and the TLS configuration is valid");
+        // No redirect is followed here, and no proxy asked: `HTTPS_PROXY` may well name our own port.
+        let connector =
+            HttpsConnectorBuilder::new().with_tls_config(roots.client_config()).https_or_http().enable_http1().build();
+        let http = Client::builder(TokioExecutor::new()).pool_max_idle_per_host(1).build(connector);
         Self { http, url: config.url.clone(), token: config.token.clone(), timeout: config.timeout }
     }
 
@@ -165,11 +189,9 @@ impl Api {
     pub(crate) async fn fetch(&self, etag: Option<&str>) -> Result<Fetched, ApiError> {
         self.in_time(async {
             let response = self
-                .send(Method::GET, |mut request| {
-                    if let Some(etag) = etag {
-                        request = request.header(header::IF_NONE_MATCH, etag);
-                    }
-                    request
+                .send(&Method::GET, &Bytes::new(), |request| match etag {
+                    Some(etag) => request.header(header::IF_NONE_MATCH, etag),
+                    None => request,
                 })
                 .await?;
             if response.status() == StatusCode::NOT_MODIFIED && etag.is_some() {
@@ -188,9 +210,7 @@ impl Api {
         self.in_time(async {
             let body = serde_json::to_vec(update).expect("strings and lists of strings can be serialized");
             let response = self
-                .send(Method::PATCH, |request| {
-                    request.header(header::CONTENT_TYPE, "application/json").body(body.clone())
-                })
+                .send(&Method::PATCH, &body.into(), |request| request.header(header::CONTENT_TYPE, "application/json"))
                 .await?;
             let response = self.require_success(response).await?;
             let body = read_body(response, MAX_BODY).await?;
@@ -206,19 +226,23 @@ impl Api {
     /// Sends a request, and again where a redirect within the same origin tells it to.
     async fn send(
         &self,
-        method: Method,
-        complete: impl Fn(RequestBuilder) -> RequestBuilder,
-    ) -> Result<Response, ApiError> {
+        method: &Method,
+        body: &Bytes,
+        complete: impl Fn(Builder) -> Builder,
+    ) -> Result<Response<Incoming>, ApiError> {
         let mut url = self.url.clone();
         let mut redirects = 0;
         loop {
-            let request = self
-                .http
-                .request(method.clone(), url)
+            let request = Request::builder()
+                .method(method)
+                .uri(url.as_str())
                 .header(header::AUTHORIZATION, self.authorization())
-                .header(header::ACCEPT, "application/json");
-            let response = complete(request).send().await.map_err(unreachable)?;
-            match self.redirect(&method, &response)? {
+                .header(header::ACCEPT, "application/json")
+                .header(header::USER_AGENT, USER_AGENT);
+            let request = complete(request).body(Full::new(body.clone()));
+            let request = request.map_err(|error| ApiError::Unreachable(BrokenExchange(error.into())))?;
+            let response = self.http.request(request).await.map_err(unreachable)?;
+            match self.redirect(method, &url, &response)? {
                 Some(next) if redirects < MAX_REDIRECTS => url = next,
                 // The last of too many is taken for the answer, which it is not.
                 _ => return Ok(response),
@@ -229,14 +253,14 @@ impl Api {
 
     /// Where to ask again, if the answer is a redirect (RFC 9110 §15.4). The token never leaves its origin, and a PATCH
     /// is repeated only where the status keeps the method.
-    fn redirect(&self, method: &Method, response: &Response) -> Result<Option<Url>, ApiError> {
+    fn redirect(&self, method: &Method, asked: &Url, response: &Response<Incoming>) -> Result<Option<Url>, ApiError> {
         let status = response.status();
         let keeps_method = matches!(status.as_u16(), 307 | 308);
         if !keeps_method && !matches!(status.as_u16(), 301..=303) {
             return Ok(None);
         }
         let location = response.headers().get(header::LOCATION).and_then(|value| value.to_str().ok());
-        let next = location.and_then(|location| response.url().join(location).ok());
+        let next = location.and_then(|location| asked.join(location).ok());
         match next {
             Some(next) if next.origin() == self.url.origin() && (keeps_method || *method == Method::GET) => {
                 Ok(Some(next))
@@ -256,7 +280,7 @@ impl Api {
         value
     }
 
-    async fn require_success(&self, response: Response) -> Result<Response, ApiError> {
+    async fn require_success(&self, response: Response<Incoming>) -> Result<Response<Incoming>, ApiError> {
         let status = response.status();
         if status.is_success() {
             return Ok(response);
@@ -294,14 +318,16 @@ fn parse(status: StatusCode, body: &[u8]) -> Result<Account, ApiError> {
     Account::parse(body).map_err(|invalid| ApiError::Invalid { status: status.as_u16(), invalid })
 }
 
-async fn read_body(mut response: Response, limit: usize) -> Result<Vec<u8>, ApiError> {
+async fn read_body(mut response: Response<Incoming>, limit: usize) -> Result<Vec<u8>, ApiError> {
     let status = response.status().as_u16();
     let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
-        if body.len() + chunk.len() > limit {
+    while let Some(frame) = response.body_mut().frame().await {
+        let frame = frame.map_err(|error| ApiError::Unreachable(BrokenExchange(error.into())))?;
+        let Ok(data) = frame.into_data() else { continue };
+        if body.len() + data.len() > limit {
             return Err(ApiError::TooLarge { status });
         }
-        body.extend_from_slice(&chunk);
+        body.extend_from_slice(&data);
     }
     Ok(body)
 }
@@ -322,20 +348,11 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     until.duration_since(now.unwrap_or_else(SystemTime::now)).ok()
 }
 
-/// The URL is left out: hosts may be shown, paths and queries not.
-fn unreachable(error: reqwest::Error) -> ApiError {
-    ApiError::Unreachable(error.without_url())
+fn unreachable(error: ClientError) -> ApiError {
+    ApiError::Unreachable(BrokenExchange(error.into()))
 }
 
-/// The end of the chain of causes says most: `Connection refused (os error 111)`.
-fn innermost(error: &reqwest::Error) -> String {
-    let mut last: &dyn std::error::Error = error;
-    while let Some(source) = last.source() {
-        last = source;
-    }
-    last.to_string()
-}
-
+const USER_AGENT: &str = concat!("aluvia-node/", env!("CARGO_PKG_VERSION"));
 /// The largest configuration that is read.
 const MAX_BODY: usize = 4 * 1024 * 1024;
 /// As much of an error's body as its text may stand in.
