@@ -141,6 +141,30 @@ async fn what_a_client_has_sent_arrives_although_more_is_to_come() {
     }
 }
 
+#[tokio::test]
+async fn a_gateway_that_ends_its_tls_without_a_word_ends_the_connect_and_does_not_reset_it() {
+    let (ca, front) = (Authority::new(), tls::narrow_listener());
+    let proxy = ca.by_https(front.local_addr().unwrap()).start().await;
+    let mut client = proxy.connect().await;
+    client.send("CONNECT a.test:443 HTTP/1.1\r\n\r\n").await;
+    let mut gateway = ca.asked("127.0.0.1", &front).await;
+    gateway.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
+    client.head().await;
+
+    let sending = async {
+        gateway.write_all(&vec![b'x'; 1_000_000]).await.unwrap();
+        gateway.flush().await.unwrap();
+        gateway.get_mut().0.shutdown().await.unwrap();
+    };
+    let receiving = async {
+        // The proxy has come to the end long before the client takes the rest.
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        client.rest().await.len()
+    };
+
+    assert_eq!(tokio::join!(sending, receiving).1, 1_000_000);
+}
+
 /// Status and reason of the answers to a CONNECT and to a GET.
 async fn told(proxy: &Proxy) -> [(u16, String); 2] {
     let connect = proxy.ask("CONNECT origin.test:443 HTTP/1.1\r\n\r\n").await;

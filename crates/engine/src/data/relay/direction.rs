@@ -172,6 +172,11 @@ impl Direction {
                         _ => Poll::Pending,
                     };
                 }
+                // A gateway that ends its TLS without saying so. What is inside has an end of its own, and its last bytes must
+                // not be lost to a reset.
+                Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                    return Poll::Ready(Ok(State::Ending));
+                }
                 Poll::Ready(Err(_)) => return Poll::Ready(Err(Broken::Reset)),
                 Poll::Ready(Ok(())) => {}
             }
