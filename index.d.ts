@@ -59,12 +59,13 @@ export interface AluviaClientOptions {
   /**
    * What becomes of a request that the rules send to a gateway that is out of order: cannot be reached, does not answer, talks
    * nonsense, or does not accept the credentials. `fail` answers 502 or 504; `direct` lets the site see this machine's own
-   * address. A request whose bytes have left is never sent again. Default: `fail`.
+   * address. A request whose bytes have left is not sent again. It may take `connectTimeoutMs` twice. Default: `fail`.
    */
   onGatewayFailure?: 'fail' | 'direct';
   /**
    * What becomes of a running connect (a tunnel or a WebSocket) whose host would go another way by new rules. `when-idle`
-   * closes it when nothing has moved for a second, and for a minute where an answer may be due; `close` resets it at once;
+   * closes it when nothing has moved for two seconds, or longer where an answer may be due: a minute where the client spoke
+   * last, ten seconds where TLS hides what a few bytes were; `close` resets it at once;
    * `keep` leaves it. Default: `when-idle`.
    */
   onRouteChange?: 'when-idle' | 'keep' | 'close';

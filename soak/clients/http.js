@@ -108,7 +108,13 @@ async function upload(context) {
 
 /** An answer that comes before the body has gone up. @param {Context} context */
 async function refusedUpload(context) {
-  return posted(context, 'status-413', context.random.pick([1000, 262_144]), 'status-413', false);
+  return posted(
+    context,
+    'status-413',
+    context.random.pick([1000, 262_144, 8_388_608]),
+    'status-413',
+    false,
+  );
 }
 
 /** @param {Context} context */

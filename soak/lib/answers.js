@@ -16,7 +16,12 @@ const { IDLE_MS, CONNECT_MS } = require('./timing.js');
 function answersTo(host, deed) {
   const answers = DEEDS[deed];
   if (answers === undefined) throw new Error(`nobody knows what becomes of ${deed}`);
-  return routesOf(host).flatMap((via) => answers[via].map((answer) => ({ via, ...answer })));
+  const routes = routesOf(host);
+  // What changes its way is closed in peace at its first idle moment, which comes before the idle time-out.
+  const others = routes.length > 1 ? (WHEN_ITS_ROUTE_CHANGES[deed] ?? []) : [];
+  return routes.flatMap((via) =>
+    [...answers[via], ...others].map((answer) => ({ via, ...answer })),
+  );
 }
 
 /** The proxy's own answer. @param {number} status @param {string} code @param {Partial<Answer>} [rest] @returns {AnswerOfAnyone} */
@@ -69,7 +74,14 @@ const DEEDS = {
   drop: NO_ANSWER,
   reset: NO_ANSWER,
   garbage: NO_HTTP,
-  stall: eitherWay(told(504, 'ALUVIA_RESPONSE_TIMEOUT', AFTER_IDLE)),
+  // A gateway has to answer what it has whole; an upload that it does not take is idle.
+  stall: {
+    direct: [told(504, 'ALUVIA_RESPONSE_TIMEOUT', AFTER_IDLE)],
+    gateway: [
+      told(504, 'ALUVIA_GATEWAY_TIMEOUT', { notBeforeMs: CONNECT_MS - 50 }),
+      told(504, 'ALUVIA_RESPONSE_TIMEOUT', AFTER_IDLE),
+    ],
+  },
   'status-407': byRoute(
     told(502, 'ALUVIA_BAD_RESPONSE'),
     told(502, 'ALUVIA_GATEWAY_REFUSED', { received: 407 }),
@@ -105,6 +117,12 @@ const DEEDS = {
   loop: eitherWay(told(403, 'ALUVIA_LOOP')),
   malformed: eitherWay(told(400, 'ALUVIA_BAD_REQUEST')),
   'too-large': eitherWay(told(431, 'ALUVIA_HEAD_TOO_LARGE')),
+};
+
+/** @type {Record<string, AnswerOfAnyone[]>} */
+const WHEN_ITS_ROUTE_CHANGES = {
+  'stream-stall': [{ ...passedOn(200), mayBeShort: true }],
+  'upgraded-stall': [{ ...passedOn(101), mayBeShort: true }],
 };
 
 module.exports = { answersTo };

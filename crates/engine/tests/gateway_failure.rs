@@ -81,6 +81,35 @@ async fn a_plain_request_goes_direct_only_where_no_byte_of_it_has_left() {
 }
 
 #[tokio::test]
+async fn a_request_that_was_lost_with_its_gateway_does_not_go_direct() {
+    let origin = Origin::start().await;
+    let at = origin.address;
+    let delete = format!("DELETE http://{at}/ HTTP/1.1\r\nHost: {at}\r\n\r\n");
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("there is a free port");
+    let address = listener.local_addr().expect("it is bound");
+    let proxy = falling_back().gateway(Gateway::at(address)).start().await;
+    let serve = async {
+        let mut gateway = Raw::new(listener.accept().await.expect("the proxy connects").0);
+        gateway.head().await;
+        gateway.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").await;
+        // The second one is read, and then there is no gateway any more.
+        gateway.head().await;
+        drop(listener);
+    };
+    let mut client = proxy.connect().await;
+    let ask = async {
+        client.send(&delete).await;
+        assert_eq!(client.response().await.text(), "ok");
+        client.send(&delete).await;
+        client.response().await
+    };
+
+    let (response, ()) = tokio::join!(ask, serve);
+
+    assert_eq!((response.status, origin.connections()), (502, 0), "{}", response.head);
+}
+
+#[tokio::test]
 async fn what_the_gateway_says_of_a_target_is_no_failure_of_its_own() {
     let refusing = Gateway::serving(|mut client, _| async move {
         client.send("HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n").await;

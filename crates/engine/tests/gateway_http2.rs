@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use support::http2::{Asked, Http2Gateway};
 use support::tls::Authority;
-use support::{Gateway, Origin, Peer, Proxy, Raw, origin, soon, within};
+use support::{Gateway, Origin, Peer, Proxy, Raw, origin, soon, spawn, within};
 
 #[tokio::test]
 async fn connects_share_one_connection() {
@@ -148,6 +148,73 @@ async fn more_connects_than_the_gateway_allows_on_one_connection_get_another() {
     }
 
     assert_eq!(gateway.connections(), 4);
+}
+
+#[tokio::test]
+async fn a_burst_never_asks_for_more_than_the_gateway_allows() {
+    for (limit, count) in [(1, 30), (10, 100)] {
+        let ca = Authority::new();
+        let serve = |asked: Asked| async move { asked.connect().await };
+        // It takes no closure that captures.
+        let gateway = match limit {
+            1 => Http2Gateway::serving(&ca, |builder| builder.max_concurrent_streams(1), serve).await,
+            _ => Http2Gateway::serving(&ca, |builder| builder.max_concurrent_streams(10), serve).await,
+        };
+        let (proxy, echo) = (ca.by_https(gateway.address).start().await, echo().await);
+        let _first = proxy.connected_to(echo).await;
+
+        let clients = join_all((0..count).map(|_| proxy.connected_to(echo))).await;
+
+        assert_eq!(clients.len(), count);
+        assert_eq!(gateway.asked().len(), count + 1, "at {limit}: none is refused and asked for again");
+    }
+}
+
+#[tokio::test]
+async fn a_gateway_that_takes_its_time_for_everything_is_waited_for() {
+    let ca = Authority::new();
+    let (echo, relay) = (echo().await, Peer::start());
+    let gateway = Http2Gateway::start(&ca).await;
+    let setup = ca.by_https(relay.address).options(|options| options.connect_timeout_ms = Some(8_000.0));
+    let proxy = setup.start().await;
+    // After a while everything comes three seconds late, pings as well.
+    let delay = async {
+        loop {
+            let mut front = relay.accept().await;
+            let mut back = TcpStream::connect(gateway.address).await.unwrap();
+            spawn(async move {
+                let passed = tokio::io::copy_bidirectional(&mut front.stream, &mut back);
+                let _ = timeout(Duration::from_millis(500), passed).await;
+                sleep(Duration::from_secs(3)).await;
+                let _ = tokio::io::copy_bidirectional(&mut front.stream, &mut back).await;
+            });
+        }
+    };
+    let ask = async {
+        let _first = proxy.connected_to(echo).await;
+        sleep(Duration::from_millis(700)).await;
+        let _second = within(Duration::from_secs(7), "a connect", proxy.connected_to(echo)).await;
+    };
+    tokio::select! {
+        () = ask => {}
+        () = delay => {}
+    }
+}
+
+#[tokio::test]
+async fn a_gateway_that_refuses_each_stream_is_told_as_one_that_refuses() {
+    let ca = Authority::new();
+    let serve = |mut asked: Asked| async move { asked.respond.send_reset(Reason::REFUSED_STREAM) };
+    let gateway = Http2Gateway::serving(&ca, |builder| builder, serve).await;
+    let proxy = ca.by_https(gateway.address).start().await;
+
+    let mut told = Vec::new();
+    for _ in 0..2 {
+        told.push(ask(&proxy).await.reason().to_owned());
+    }
+
+    assert_eq!(told, ["ALUVIA_GATEWAY_REFUSED", "ALUVIA_GATEWAY_REFUSED"]);
+    assert!(gateway.asked().len() < 10, "{}", gateway.asked().len());
 }
 
 #[tokio::test]

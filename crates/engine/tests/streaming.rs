@@ -121,10 +121,9 @@ async fn an_answer_reaches_a_client_that_still_uploads_to_a_server_that_has_gone
             // Closed with bytes unread: what was written to it is answered with a reset.
         };
         let uploading = fill(&mut client.stream);
-        let (uploaded, ()) = tokio::join!(uploading, serving);
+        tokio::join!(uploading, serving);
         let response = client.response().await;
 
-        assert!(uploaded < LARGE, "{}", scene.way);
         assert_eq!((response.status, response.text()), (413, "no"), "{}", scene.way);
     }
 }

@@ -36,6 +36,8 @@ pub(crate) struct Control {
     publisher: Publisher,
     known: Mutex<Known>,
     state_file: Option<StateFile>,
+    /// Held while the state file is written: the last one to be known is the last one to be saved.
+    saving: tokio::sync::Mutex<()>,
     /// Held while an update is under way: updates happen one after the other.
     updating: tokio::sync::Mutex<()>,
 }
@@ -78,7 +80,14 @@ impl Control {
         warn_of_unusable_rules(&first.rules, &RuleSet::default());
         let (publisher, reader) = snapshot::channel(first);
         let known = Mutex::new(Known { etag, updates: 0, account: account.clone(), saved: None });
-        let control = Self { api, publisher, known, state_file, updating: tokio::sync::Mutex::default() };
+        let control = Self {
+            api,
+            publisher,
+            known,
+            state_file,
+            saving: tokio::sync::Mutex::default(),
+            updating: tokio::sync::Mutex::default(),
+        };
         if source == Source::Api {
             control.save().await;
         }
@@ -132,6 +141,7 @@ impl Control {
     /// Writes what the API has told last to the state file, if there is one and it has something else, or is getting old.
     async fn save(&self) {
         let Some(file) = &self.state_file else { return };
+        let _one_at_a_time = self.saving.lock().await;
         let account = {
             let known = self.known();
             let is_saved =

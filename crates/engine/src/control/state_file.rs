@@ -61,6 +61,13 @@ impl StateFile {
 
     /// Reads the file. `None` where there is none.
     pub(super) fn load(&self) -> Result<Option<Saved>, Unusable> {
+        // What is no file, such as a pipe, may have no end.
+        match fs::metadata(&self.path) {
+            Ok(metadata) if metadata.is_file() => {}
+            Ok(_) => return Err(io::Error::other("it is no regular file").into()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error.into()),
+        }
         let file = match File::open(&self.path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -90,13 +97,34 @@ impl StateFile {
         let content = serde_json::to_vec(&content)?;
         let tag = to_hex(hmac::sign(&self.key, &content).as_ref());
         let name = self.path.file_name().unwrap_or_default().to_string_lossy();
-        let temporary = self.path.with_file_name(format!(".{name}.{:016x}", rand::random::<u64>()));
+        self.remove_leftovers(&name);
+        let temporary = self.path.with_file_name(format!(".{name}.{:016x}{LEFTOVER}", rand::random::<u64>()));
         let replaced =
             write(&temporary, &[tag.as_bytes(), b"\n", &content]).and_then(|()| fs::rename(&temporary, &self.path));
         replaced.inspect_err(|_| {
             // It may not even be there.
             let _ = fs::remove_file(&temporary);
         })
+    }
+}
+
+impl StateFile {
+    /// Removes what processes that were killed while they wrote have left: it has credentials in it. As far as that goes.
+    fn remove_leftovers(&self, name: &str) {
+        let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let is_leftover = |entry: &fs::DirEntry| {
+            let is_named_so = entry.file_name().to_str().is_some_and(|found| {
+                found
+                    .strip_prefix('.')
+                    .and_then(|rest| rest.strip_prefix(name))
+                    .is_some_and(|rest| rest.ends_with(LEFTOVER))
+            });
+            let age = entry.metadata().and_then(|metadata| metadata.modified()).map(|time| time.elapsed());
+            is_named_so && matches!(age, Ok(Ok(age)) if age > BEING_WRITTEN)
+        };
+        for entry in fs::read_dir(folder).into_iter().flatten().flatten().filter(is_leftover) {
+            let _ = fs::remove_file(entry.path());
+        }
     }
 }
 
@@ -126,6 +154,10 @@ fn from_hex(text: &[u8]) -> Option<Vec<u8>> {
     text.len().is_multiple_of(2).then(|| text.chunks(2).map(byte).collect()).flatten()
 }
 
+/// What a file that is being written ends in.
+const LEFTOVER: &str = ".aluvia-tmp";
+/// No longer than this.
+const BEING_WRITTEN: Duration = Duration::from_secs(60);
 /// Of the format.
 const VERSION: u32 = 1;
 /// More than the largest configuration that the API may tell.

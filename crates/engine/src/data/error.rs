@@ -23,6 +23,8 @@ pub(crate) enum Failure {
     BadResponse,
     /// The other side has not answered for too long.
     ResponseTimedOut,
+    /// The gateway has not answered in time.
+    GatewaySilent,
 }
 
 /// How a failure is told: to people, to clients that show no more than the status line, and to machines.
@@ -104,6 +106,12 @@ impl Failure {
             Self::BadResponse => {
                 (502, "ALUVIA_BAD_RESPONSE", "http_protocol_error", "The server's answer is not valid HTTP")
             }
+            Self::GatewaySilent => (
+                504,
+                "ALUVIA_GATEWAY_TIMEOUT",
+                "http_response_timeout",
+                "The gateway took the request and did not answer in time; `connectTimeoutMs` says how long that is",
+            ),
             Self::ResponseTimedOut => (
                 504,
                 "ALUVIA_RESPONSE_TIMEOUT",
@@ -193,6 +201,12 @@ fn refusal(error: GatewayError) -> Row {
             "ALUVIA_GATEWAY_REFUSED",
             "http_request_denied",
             "The gateway refused to connect to this host; Proxy-Status has its answer",
+        ),
+        GatewayError::Busy => (
+            502,
+            "ALUVIA_GATEWAY_REFUSED",
+            "connection_limit_reached",
+            "The gateway takes no more connects at the moment; try again",
         ),
         GatewayError::Closed => (
             502,

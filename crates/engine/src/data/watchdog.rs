@@ -40,6 +40,11 @@ impl Watchdog {
         self.fire_by(deadline);
     }
 
+    /// Whether it was the deadline that has passed.
+    pub(crate) fn is_past_deadline(&self) -> bool {
+        self.deadline.is_some_and(|deadline| deadline <= Instant::now())
+    }
+
     fn fire_by(&mut self, due: Instant) {
         if self.timer.deadline() > due {
             self.timer.as_mut().reset(due);

@@ -46,7 +46,7 @@ fn is_special(ip: IpAddr) -> bool {
             ip.is_unspecified()
                 || ip.is_multicast()
                 || ip.is_unicast_link_local()
-                || ip == CLOUD_METADATA
+                || CLOUD_METADATA.contains(&ip)
                 || embedded(ip).is_some_and(is_special_v4)
         }
     }
@@ -57,12 +57,13 @@ fn is_special_v4(ip: Ipv4Addr) -> bool {
     ip.octets()[0] == 0 || ip.is_link_local() || ip.is_multicast() || ip.is_broadcast()
 }
 
-/// The IPv4 address that a translator or a tunnel takes out of an IPv6 one: NAT64 (RFC 6052 §2.1), 6to4 (RFC 3056 §2), and
-/// the old compatible form (RFC 4291 §2.5.5.1).
+/// The IPv4 address that a translator or a tunnel takes out of an IPv6 one: NAT64 (RFC 6052 §2.1, RFC 8215), SIIT (RFC 2765
+/// §2.1), 6to4 (RFC 3056 §2), and the old compatible form (RFC 4291 §2.5.5.1).
 fn embedded(ip: Ipv6Addr) -> Option<Ipv4Addr> {
     let last = |high: u16, low: u16| Some(Ipv4Addr::from_bits((u32::from(high) << 16) | u32::from(low)));
     match ip.segments() {
-        [0x64, 0xff9b, 0, 0, 0, 0, high, low] => last(high, low),
+        [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x64, 0xff9b, 1, _, _, _, high, low] => last(high, low),
+        [0, 0, 0, 0, 0xffff, 0, high, low] => last(high, low),
         [0x2002, high, low, ..] => last(high, low),
         // ::1 is not meant.
         [0, 0, 0, 0, 0, 0, high, low] if high != 0 => last(high, low),
@@ -70,8 +71,13 @@ fn embedded(ip: Ipv6Addr) -> Option<Ipv4Addr> {
     }
 }
 
-/// Where Amazon's metadata is in IPv6: a unique local address, of which the others are ordinary ones.
-const CLOUD_METADATA: Ipv6Addr = Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254);
+/// Where clouds have their metadata in IPv6: unique local addresses, of which the others are ordinary ones. Amazon's instances
+/// and pods, and Google's.
+const CLOUD_METADATA: [Ipv6Addr; 3] = [
+    Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254),
+    Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x23),
+    Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254),
+];
 
 #[cfg(test)]
 mod tests {
@@ -96,6 +102,9 @@ mod tests {
             "::ffff:169.254.169.254",
             "64:ff9b::a9fe:a9fe",
             "2002:a9fe:a9fe::1",
+            "64:ff9b:1::a9fe:a9fe",
+            "::ffff:0:a9fe:a9fe",
+            "fd20:ce::254",
             "::169.254.169.254",
         ];
         for ip in special {

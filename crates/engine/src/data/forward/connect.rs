@@ -70,10 +70,11 @@ async fn open(
             fallback.begin(error);
             open_direct(proxy, request).await
         }
-        _ => {
+        Ok(_) => {
             fallback.end();
             opened
         }
+        Err(_) => opened,
     }
 }
 

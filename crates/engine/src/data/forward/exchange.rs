@@ -15,9 +15,7 @@ use super::super::http1::{
     FIRST_READ, Framing, HeadScanner, MAX_HEAD, Scan, Transfer, TransferError, Version, may_be_response, poll_fill,
 };
 use super::super::server::Proxy;
-use super::super::upstream::{
-    ConnectError, DialError, GatewayError, PoolKey, Upstream, UpstreamConnection, reset_on_close,
-};
+use super::super::upstream::{ConnectError, GatewayError, PoolKey, Upstream, UpstreamConnection, reset_on_close};
 use super::super::watchdog::{ResetCheck, Side};
 use super::request::Request;
 use super::response::Response;
@@ -32,8 +30,9 @@ pub(super) async fn serve(proxy: &Proxy, down: &mut Downstream, mut request: Req
     let mut outcome = attempt(proxy, down, &mut request).await;
     if let Some(fallback) = &proxy.fallback {
         match outcome {
-            // No byte of it has left so far.
-            Err(Fault::Upstream(Failure::Connect(error @ ConnectError::Gateway(_)))) if error.is_gateway_failure() => {
+            Err(Fault::Upstream(Failure::Connect(error @ ConnectError::Gateway(_))))
+                if error.is_gateway_failure() && !request.has_left =>
+            {
                 fallback.begin(error);
                 if let Some(head) = request.direct_head.take() {
                     (request.head, request.route) = (head, Route::Direct);
@@ -61,6 +60,7 @@ async fn attempt(proxy: &Proxy, down: &mut Downstream, request: &mut Request) ->
         kept = proxy.connector.take_warm().map(UpstreamConnection::used);
     }
     if let Some(up) = kept {
+        request.has_left = true;
         let head = if request.is_repeatable { request.head.clone() } else { std::mem::take(&mut request.head) };
         match Exchange::new(down, up, head, request).run(proxy, request, &key).await {
             Err(Fault::Stale) if request.is_repeatable => {
@@ -147,7 +147,6 @@ async fn conclude(proxy: &Proxy, down: &mut Downstream, request: &Request, fault
 fn blame(route: Route, failure: Failure) -> Failure {
     match (route, failure) {
         (Route::Gateway, Failure::NoResponse) => Failure::Connect(ConnectError::Refusal(GatewayError::Closed)),
-        (Route::Gateway, Failure::ResponseTimedOut) => Failure::Connect(ConnectError::Gateway(DialError::TimedOut)),
         (Route::Gateway, Failure::BadResponse) => Failure::Connect(ConnectError::Refusal(GatewayError::Malformed)),
         (_, failure) => failure,
     }
@@ -159,6 +158,8 @@ struct Exchange<'d> {
     up: UpstreamConnection,
     sending: Sending,
     client_has_ended: bool,
+    /// Whether a gateway has the request and has to answer in time.
+    answer_is_due: bool,
     reset_check: ResetCheck,
 }
 
@@ -173,7 +174,7 @@ enum Sending {
 impl<'d> Exchange<'d> {
     fn new(down: &'d mut Downstream, up: UpstreamConnection, head: Vec<u8>, request: &Request) -> Self {
         let sending = Sending::Underway(Transfer::new(head, request.framing, true));
-        Self { down, up, sending, client_has_ended: false, reset_check: ResetCheck::default() }
+        Self { down, up, sending, client_has_ended: false, answer_is_due: false, reset_check: ResetCheck::default() }
     }
 
     async fn run(mut self, proxy: &Proxy, request: &Request, key: &PoolKey) -> Result<Next, Fault> {
@@ -198,7 +199,9 @@ impl<'d> Exchange<'d> {
             }
             fault => fault,
         })?;
-        if response.is_persistent && response.is_reusable {
+        // One that waits to be told to go on will not, by now.
+        // Nor does a client that takes the end of the connection for the end of the answer.
+        if !request.expects_continue && !response.ends_with_connection {
             self.finish_sending().await;
         }
         let is_sent = matches!(self.sending, Sending::Done);
@@ -216,6 +219,7 @@ impl<'d> Exchange<'d> {
         for _ in 0..=MAX_INTERIM {
             let length = self.response_head(limit).await?;
             self.down.watchdog.restart(proxy.limits.http_idle);
+            self.answer_is_due = false;
             let may_persist = !proxy.shutdown.is_draining();
             let is_sent = matches!(self.sending, Sending::Done);
             let response =
@@ -247,6 +251,7 @@ impl<'d> Exchange<'d> {
                 && let Some(limit) = limit.take()
             {
                 self.down.watchdog.limit(limit);
+                self.answer_is_due = true;
             }
             loop {
                 match scanner.scan(&self.up.buffer) {
@@ -289,8 +294,8 @@ impl<'d> Exchange<'d> {
         .await
     }
 
-    /// Sends the rest of a request that was answered before it was whole: the client has been told that its connection goes
-    /// on. Ends early where the other side takes no more, or the client sends nothing or nonsense.
+    /// Sends the rest of a request that was answered before it was whole: a client that is cut off while it writes may not come
+    /// to read the answer. Ends early where the other side takes no more, or the client sends nothing or nonsense.
     async fn finish_sending(&mut self) {
         poll_fn(|cx| {
             if self.down.watchdog.poll_idle(cx, &self.reset_check).is_ready() || self.poll_send(cx).is_err() {
@@ -342,7 +347,7 @@ impl<'d> Exchange<'d> {
             Err(_) => return Poll::Ready(Fault::Gone),
             Ok(0) => {
                 self.client_has_ended = true;
-                down.watchdog.restart(PATIENCE_AFTER_END);
+                down.watchdog.expect_within(PATIENCE_AFTER_END);
                 // The shorter time-out has to be armed.
                 if down.watchdog.poll_idle(cx, &self.reset_check).is_ready() {
                     return Poll::Ready(Fault::Gone);
@@ -354,6 +359,9 @@ impl<'d> Exchange<'d> {
     }
 
     fn timed_out(&self) -> Fault {
+        if self.answer_is_due && self.down.watchdog.is_past_deadline() {
+            return Fault::Upstream(Failure::GatewaySilent);
+        }
         if self.client_has_ended { Fault::Gone } else { Fault::Upstream(Failure::ResponseTimedOut) }
     }
 

@@ -58,6 +58,8 @@ pub(super) struct Request {
     pub(super) wants_websocket: bool,
     /// Whether the client sends its body only when it is told to (RFC 9110 §10.1.1).
     pub(super) expects_continue: bool,
+    /// Whether it was sent before, as far as anyone knows.
+    pub(super) has_left: bool,
 }
 
 impl Request {
@@ -93,6 +95,7 @@ impl Request {
             is_head: head.method == "HEAD",
             is_repeatable: is_idempotent(head.method) && facts.has_no_body(),
             wants_websocket: facts.wants_websocket,
+            has_left: false,
             expects_continue: head.fields().any(|field| field.name == Name::Expect),
         }))
     }

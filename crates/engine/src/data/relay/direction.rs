@@ -41,6 +41,7 @@ pub(super) struct Direction {
     unwritten: BytesMut,
     state: State,
     moved: u64,
+    first_byte: Option<u8>,
     /// What large reads have brought since the last small one.
     bulk: usize,
     #[cfg(target_os = "linux")]
@@ -77,6 +78,7 @@ impl Broken {
 impl Direction {
     pub(super) fn new(early: BytesMut) -> Self {
         Self {
+            first_byte: early.first().copied(),
             // An empty buffer may still have room, which nobody needs any more.
             unwritten: if early.is_empty() { BytesMut::new() } else { early },
             state: State::Copying,
@@ -96,6 +98,11 @@ impl Direction {
     /// How many bytes were written so far.
     pub(super) fn moved(&self) -> u64 {
         self.moved
+    }
+
+    /// Whether this was the first byte of all.
+    pub(super) fn begins_with(&self, byte: u8) -> bool {
+        self.first_byte == Some(byte)
     }
 
     /// Whether the end was passed on.
@@ -181,9 +188,8 @@ impl Direction {
                 Poll::Ready(Ok(())) => {}
             }
             let filled = read.filled();
-            if filled.is_empty() {
-                return Poll::Ready(Ok(State::Ending));
-            }
+            let Some(first) = filled.first() else { return Poll::Ready(Ok(State::Ending)) };
+            self.first_byte.get_or_insert(*first);
             let written = match Pin::new(&mut *to).poll_write(cx, filled) {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Err(Broken::Reset)),
                 Poll::Ready(Ok(written)) => written,

@@ -38,9 +38,8 @@ pub(crate) struct Relay {
     watchdog: Watchdog,
     idle: Duration,
     route: Option<WatchedRoute>,
-    is_watching_route: bool,
-    /// Whether what was said last was the client's, so that an answer may be due.
-    awaits_answer: bool,
+    /// What the other side has said since the client spoke last; none where it has not answered.
+    answered: Option<u64>,
     reset_check: ResetCheck,
     /// The client's place among the connections.
     _permit: Permit,
@@ -62,8 +61,7 @@ impl Relay {
             watchdog: Watchdog::new(idle.min(KEEPALIVE)),
             idle,
             route: None,
-            is_watching_route: false,
-            awaits_answer: false,
+            answered: Some(0),
             reset_check: ResetCheck::default(),
             _permit: permit,
         }
@@ -88,7 +86,7 @@ impl Relay {
     /// Ready with whether the end is a regular one.
     fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
         while self.watchdog.poll_idle(cx, &self.reset_check).is_ready() {
-            if self.is_outdated() {
+            if self.is_idle_and_outdated() {
                 debug!("a connect that the rules send another way by now was idle, and is closed");
                 return Poll::Ready(true);
             }
@@ -106,10 +104,12 @@ impl Relay {
         }
         let received_before = self.to_down.moved();
         let received = self.to_down.poll(cx, &mut self.up, &mut self.down, self.to_up.has_ended());
-        if self.to_down.moved() != received_before {
-            self.awaits_answer = false;
-        } else if self.to_up.moved() != sent_before {
-            self.awaits_answer = true;
+        if self.to_up.moved() != sent_before {
+            self.answered = None;
+        }
+        match self.to_down.moved() - received_before {
+            0 => {}
+            bytes => *self.answered.get_or_insert(0) += bytes,
         }
         if self.watch_route(cx) {
             return Poll::Ready(false);
@@ -130,20 +130,28 @@ impl Relay {
     /// Lets silence end this soon when its route is outdated. True if it is to end at once.
     fn watch_route(&mut self, cx: &Context<'_>) -> bool {
         let Some(route) = &self.route else { return false };
-        if !std::mem::replace(&mut self.is_watching_route, true) {
-            route.register(cx.waker());
-        }
+        // Each time: to be woken uses it up.
+        route.register(cx.waker());
         if route.is_outdated() {
-            let is_blocked = self.to_up.is_blocked() || self.to_down.is_blocked();
-            let moment = if self.awaits_answer { ANSWER } else { IDLE_MOMENT };
-            self.watchdog.expect_within(if is_blocked { self.idle } else { moment });
+            self.watchdog.expect_within(self.idle_moment());
         }
         route.ends_at_once()
     }
 
-    fn is_outdated(&self) -> bool {
+    /// For how long nothing has to be said for the connect to be idle. Where something is on its way, or an answer is due, that
+    /// is no sooner than for any other connect.
+    fn idle_moment(&self) -> Duration {
         let is_blocked = self.to_up.is_blocked() || self.to_down.is_blocked();
-        !is_blocked && self.route.as_ref().is_some_and(WatchedRoute::is_outdated)
+        let moment = match self.answered {
+            None => ANSWER,
+            Some(bytes) if bytes < SMALL_ANSWER && self.to_up.begins_with(TLS_HANDSHAKE) => UNCLEAR,
+            Some(_) => IDLE_MOMENT,
+        };
+        if is_blocked { self.idle } else { moment.min(self.idle) }
+    }
+
+    fn is_idle_and_outdated(&self) -> bool {
+        self.route.as_ref().is_some_and(WatchedRoute::is_outdated) && self.idle_moment() < self.idle
     }
 }
 
@@ -157,6 +165,8 @@ impl Future for Relay {
             // Whoever is still there learns that this was no regular end.
             reset_on_close(&relay.down);
             relay.up.reset();
+        } else {
+            relay.up.finish();
         }
         trace!(sent = relay.to_up.moved(), received = relay.to_down.moved(), is_regular_end, "relay ended");
         Poll::Ready(())
@@ -164,9 +174,14 @@ impl Future for Relay {
 }
 
 /// Nothing is said for so long between two exchanges, and hardly ever within one whose answer has begun.
-const IDLE_MOMENT: Duration = Duration::from_secs(1);
+const IDLE_MOMENT: Duration = Duration::from_secs(2);
 /// What was asked may take its time to be answered.
 const ANSWER: Duration = Duration::from_secs(60);
+/// Within TLS, a few bytes may be an answer, or the tickets and settings that come before one.
+const UNCLEAR: Duration = Duration::from_secs(10);
+const SMALL_ANSWER: u64 = 1024;
+/// The content type of a TLS record that begins a handshake (RFC 8446 §5.1).
+const TLS_HANDSHAKE: u8 = 0x16;
 
 #[cfg(test)]
 mod tests {

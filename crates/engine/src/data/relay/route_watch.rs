@@ -49,12 +49,14 @@ impl RouteWatch {
     ) -> WatchedRoute {
         let is_outdated = AtomicBool::new(false);
         let watched = Arc::new(Watched { host, route, is_outdated, task: AtomicWaker::new() });
-        let key = self.connects().insert(Arc::clone(&watched));
+        let mut connects = self.connects();
+        let key = connects.insert(Arc::clone(&watched));
         // Looked up only now: what is published from here on finds this connect among the others.
         let current = snapshots.current();
         if !Arc::ptr_eq(&current, decided_by) {
             watched.compare(&current.rules);
         }
+        drop(connects);
         WatchedRoute { watch: Arc::clone(self), key, watched }
     }
 

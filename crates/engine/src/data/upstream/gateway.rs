@@ -37,7 +37,8 @@ struct Tls {
 /// A connection to the gateway, as it was agreed upon.
 enum Link {
     Http1(Upstream),
-    Http2(Arc<Connection>),
+    /// The first place on a new connection.
+    Http2(Place),
 }
 
 /// Why the gateway did not make a connection.
@@ -45,6 +46,8 @@ enum Link {
 pub(crate) enum GatewayError {
     /// It said no, with this status.
     Status(u16),
+    /// It takes no more connects at the moment.
+    Busy,
     /// It ended the connection instead of answering.
     Closed,
     /// It answered with something that is no HTTP response.
@@ -131,34 +134,62 @@ impl Connector {
         }
     }
 
-    /// On a connection that stands, or on one that all wait for who find none.
+    /// On a connection that stands, or on one that all wait for who find none. A request that the gateway has not looked at is
+    /// made again.
     async fn connect_over_http2(
         self: &Arc<Self>,
         authority: &str,
         credentials: &Credentials,
     ) -> Result<(Upstream, BytesMut), ConnectError> {
-        if let Some(place) = self.http2.take() {
-            match place.connect(authority, credentials).await {
+        let mut outcome = Err(GatewayError::Closed);
+        for _ in 0..MAX_ATTEMPTS {
+            let place = match self.http2_place().await? {
+                Ok(place) => place,
+                Err(http1) => return ask(http1, authority, credentials).await.map_err(ConnectError::Refusal),
+            };
+            let silence = pin!(place.silence());
+            let asked = pin!(place.connect(authority, credentials));
+            let answer = match select(asked, silence).await {
+                Either::Left((answer, _)) => answer,
+                // The gateway is slow, or has forgotten this connection: whichever answers first.
+                Either::Right(((), asked)) => {
+                    let another = pin!(async {
+                        let link = self.dial_link().await?;
+                        self.connect_over(link, authority, credentials).await
+                    });
+                    return match select(asked, another).await {
+                        Either::Left((Ok(stream), _)) => Ok((Upstream::Http2(Box::new(stream)), BytesMut::new())),
+                        Either::Left((Err(_), another)) => another.await,
+                        Either::Right((answer, _)) => answer,
+                    };
+                }
+            };
+            match answer {
                 Ok(stream) => return Ok((Upstream::Http2(Box::new(stream)), BytesMut::new())),
-                Err(Http2Error::Lost) => {}
+                Err(error @ (Http2Error::Refused | Http2Error::Lost)) => outcome = Err(error.into()),
                 Err(error) => return Err(ConnectError::Refusal(error.into())),
             }
         }
-        let place = {
-            let _one_at_a_time = self.http2.dialling.lock().await;
-            match self.http2.take() {
-                Some(place) => place,
-                None => match self.dial_link().await? {
-                    Link::Http2(connection) => match Connection::take_place(&connection) {
-                        Some(place) => place,
-                        // It allows none at all.
-                        None => return Err(ConnectError::Refusal(GatewayError::Closed)),
-                    },
-                    link => return self.connect_over(link, authority, credentials).await,
-                },
-            }
-        };
-        connect_at(place, authority, credentials).await
+        outcome.map_err(ConnectError::Refusal)
+    }
+
+    /// A place on an HTTP/2 connection, or a new connection that speaks something else by now.
+    async fn http2_place(self: &Arc<Self>) -> Result<Result<Place, Upstream>, ConnectError> {
+        if let Some(place) = self.http2.take() {
+            return Ok(Ok(place));
+        }
+        let _one_of_few = self.http2.dialling.acquire().await.expect("the semaphore is never closed");
+        // One that has just been made may have room for all who wait here, as soon as it says so.
+        if let Some(connection) = self.http2.unsettled() {
+            connection.settled().await;
+        }
+        if let Some(place) = self.http2.take() {
+            return Ok(Ok(place));
+        }
+        match self.dial_link().await? {
+            Link::Http1(stream) => Ok(Err(stream)),
+            Link::Http2(place) => Ok(Ok(place)),
+        }
     }
 
     async fn connect_over(
@@ -169,10 +200,7 @@ impl Connector {
     ) -> Result<(Upstream, BytesMut), ConnectError> {
         match link {
             Link::Http1(stream) => ask(stream, authority, credentials).await.map_err(ConnectError::Refusal),
-            Link::Http2(connection) => match Connection::take_place(&connection) {
-                Some(place) => connect_at(place, authority, credentials).await,
-                None => Err(ConnectError::Refusal(GatewayError::Closed)),
-            },
+            Link::Http2(place) => connect_at(place, authority, credentials).await,
         }
     }
 
@@ -227,10 +255,11 @@ impl Connector {
         }
         let handshake = http2::handshake(stream).await;
         let (connection, run) = handshake.map_err(|_| ConnectError::Refusal(GatewayError::Closed))?;
+        self.shutdown.spawn(run);
+        let place = Connection::take_place(&connection).ok_or(ConnectError::Refusal(GatewayError::Busy))?;
         self.http2.note(Spoken::Http2);
         self.http2.add(&connection);
-        self.shutdown.spawn(run);
-        Ok(Link::Http2(connection))
+        Ok(Link::Http2(place))
     }
 }
 
@@ -249,6 +278,7 @@ impl From<Http2Error> for GatewayError {
     fn from(error: Http2Error) -> Self {
         match error {
             Http2Error::Status(status) => Self::Status(status),
+            Http2Error::Refused => Self::Busy,
             Http2Error::Lost | Http2Error::Closed => Self::Closed,
         }
     }
@@ -303,6 +333,8 @@ impl std::fmt::Debug for Gateway {
     }
 }
 
+/// Of a connect that the gateway has not looked at.
+const MAX_ATTEMPTS: usize = 4;
 /// A gateway that restarts is back in a moment.
 const RETRY_PAUSE: Duration = Duration::from_millis(100);
 /// After this the answer on a connection that was made in advance is raced against a new one.

@@ -97,7 +97,8 @@ impl ConnectError {
     pub(crate) fn is_gateway_failure(self) -> bool {
         match self {
             Self::Gateway(error) => !matches!(error, DialError::Loop | DialError::NoDescriptors),
-            Self::Refusal(error) => !matches!(error, GatewayError::Status(status) if status != 407),
+            Self::Refusal(GatewayError::Status(status)) => status == 407,
+            Self::Refusal(error) => error != GatewayError::Busy,
             Self::Origin(_) => false,
         }
     }

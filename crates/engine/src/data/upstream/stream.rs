@@ -71,6 +71,13 @@ impl Upstream {
         }
     }
 
+    /// Ends regularly what is about to be dropped. Sockets do that by themselves.
+    pub(crate) fn finish(&mut self) {
+        if let Self::Http2(stream) = self {
+            stream.finish();
+        }
+    }
+
     /// Makes the connection end with a reset instead of a regular end.
     pub(crate) fn reset(&mut self) {
         match self {

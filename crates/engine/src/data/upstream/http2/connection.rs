@@ -1,21 +1,21 @@
 //! One HTTP/2 connection to the gateway.
 
-use std::pin::pin;
+use std::future::{Future, pending};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::future::{Either, select};
+use h2::Reason;
 use h2::client::{Builder, SendRequest};
-use h2::{Ping, PingPong, Reason};
 use http::{HeaderValue, Method, Request, Uri, header};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
 use tracing::debug;
 
+use super::pings::{self, Pings};
 use super::stream::Http2Stream;
 use crate::snapshot::Credentials;
 
@@ -23,7 +23,7 @@ use crate::snapshot::Credentials;
 pub(in super::super) struct Connection {
     requests: SendRequest<Bytes>,
     places: Arc<Semaphore>,
-    pings: Mutex<PingPong>,
+    pings: Pings,
     /// Whether it takes no more connects, or does not answer. What runs on it may go on.
     is_stale: AtomicBool,
 }
@@ -39,7 +39,9 @@ pub(in super::super) struct Place {
 pub(in super::super) enum Http2Error {
     /// It said no, with this status.
     Status(u16),
-    /// It has not looked at the request, or the connection is dead: to ask again on another one is safe and may help.
+    /// It has not looked at the request (RFC 9113 §8.7): to ask again on another connection is safe and may help.
+    Refused,
+    /// The connection is dead, and the request with it.
     Lost,
     /// It ended the stream instead of answering.
     Closed,
@@ -54,6 +56,8 @@ where
 {
     let (requests, mut driver) = Builder::new()
         .enable_push(false)
+        // Until it says how many it allows, the other side is not asked for more.
+        .initial_max_send_streams(1)
         .initial_window_size(STREAM_WINDOW)
         // No reader that has stopped shall hold up the others: each stream has a window of its own.
         .initial_connection_window_size(STREAM_WINDOW * MAX_PLACES)
@@ -61,16 +65,20 @@ where
         .max_header_list_size(MAX_FIELDS_SIZE)
         .handshake(stream)
         .await?;
-    let pings = driver.ping_pong().expect("it is taken for the first time");
-    let connection = Arc::new(Connection {
-        requests,
-        places: Arc::new(Semaphore::new(MAX_PLACES as usize)),
-        pings: Mutex::new(pings),
-        is_stale: AtomicBool::new(false),
-    });
+    let ping_pong = driver.ping_pong().expect("it is taken for the first time");
+    let (pings, mut pinger) = pings::new(ping_pong);
+    let places = Arc::new(Semaphore::new(MAX_PLACES as usize));
+    let in_use = Arc::clone(&places);
+    let connection = Arc::new(Connection { requests, places, pings, is_stale: AtomicBool::new(false) });
     let run = async move {
-        if let Err(error) = driver.await {
-            debug!(%error, "HTTP/2 connection to the gateway ended");
+        let is_used = || in_use.available_permits() < MAX_PLACES as usize;
+        tokio::select! {
+            ended = driver => {
+                if let Err(error) = ended {
+                    debug!(%error, "HTTP/2 connection to the gateway ended");
+                }
+            }
+            () = pinger.run(is_used) => debug!("HTTP/2 connection to the gateway is dead"),
         }
     };
     Ok((connection, run))
@@ -104,14 +112,33 @@ impl Connection {
         Some(Place { connection: Arc::clone(this), permit })
     }
 
-    /// Whether the other side still answers, which it need not do on time.
-    async fn is_answering(&self) -> bool {
-        let mut pings = self.pings.lock().await;
-        matches!(timeout(PATIENCE, pings.ping(Ping::opaque())).await, Ok(Ok(_)))
+    /// Ends when the other side has told its limits, or is not about to: its SETTINGS come before anything else (RFC 9113
+    /// §3.4).
+    pub(in super::super) async fn settled(&self) {
+        let _ = timeout(PATIENCE, self.pings.first_pong()).await;
+    }
+
+    pub(super) fn is_settled(&self) -> bool {
+        self.pings.has_ponged()
+    }
+
+    /// Ends when an answer is overdue, and a ping that was sent then as well. It takes no more connects from then on.
+    async fn silence(&self) {
+        sleep(PATIENCE).await;
+        if timeout(PATIENCE, self.pings.ping()).await.is_ok() {
+            pending::<()>().await;
+        }
+        self.is_stale.store(true, Ordering::Relaxed);
     }
 }
 
 impl Place {
+    /// Ends when the connection does not answer.
+    pub(in super::super) fn silence(&self) -> impl Future<Output = ()> + use<> {
+        let connection = Arc::clone(&self.connection);
+        async move { connection.silence().await }
+    }
+
     /// Asks for a connection to the authority. A connection on which this is lost is not asked again.
     pub(in super::super) async fn connect(
         self,
@@ -120,7 +147,7 @@ impl Place {
     ) -> Result<Http2Stream, Http2Error> {
         let connection = Arc::clone(&self.connection);
         let connected = self.ask(authority, credentials).await;
-        if matches!(connected, Err(Http2Error::Lost)) {
+        if matches!(connected, Err(Http2Error::Refused | Http2Error::Lost)) {
             connection.is_stale.store(true, Ordering::Relaxed);
         }
         connected
@@ -131,16 +158,7 @@ impl Place {
         let mut requests = connection.requests.clone().ready().await.map_err(|_| Http2Error::Lost)?;
         let (response, send) =
             requests.send_request(request(authority, credentials), false).map_err(|_| Http2Error::Lost)?;
-        let answer = match select(response, pin!(sleep(PATIENCE))).await {
-            Either::Left((answer, _)) => answer,
-            // Is the gateway slow, or has it forgotten the connection?
-            Either::Right((_, response)) => match select(response, pin!(connection.is_answering())).await {
-                Either::Left((answer, _)) => answer,
-                Either::Right((true, response)) => response.await,
-                Either::Right((false, _)) => return Err(Http2Error::Lost),
-            },
-        };
-        let answer = answer.map_err(|error| Http2Error::of(&error))?;
+        let answer = response.await.map_err(|error| Http2Error::of(&error))?;
         match answer.status().as_u16() {
             200..=299 => Ok(Http2Stream::new(send, answer.into_body(), permit)),
             status => Err(Http2Error::Status(status)),
@@ -150,8 +168,11 @@ impl Place {
 
 impl Http2Error {
     fn of(error: &h2::Error) -> Self {
-        let is_unseen = error.reason() == Some(Reason::REFUSED_STREAM) || error.is_go_away() || error.is_io();
-        if is_unseen { Self::Lost } else { Self::Closed }
+        match error.reason() {
+            Some(Reason::REFUSED_STREAM) => Self::Refused,
+            _ if error.is_go_away() || error.is_io() => Self::Lost,
+            _ => Self::Closed,
+        }
     }
 }
 

@@ -5,11 +5,13 @@
 //! holds up so many and no more.
 
 mod connection;
+mod pings;
 mod stream;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 pub(super) use connection::{Connection, Http2Error, Place, handshake};
@@ -19,8 +21,8 @@ pub(crate) use stream::Http2Stream;
 #[derive(Debug)]
 pub(super) struct Http2 {
     state: Mutex<State>,
-    /// Held while a connection is made that others can wait for.
-    pub(super) dialling: tokio::sync::Mutex<()>,
+    /// Held while a connection is made that others can wait for. A few at once, for gateways that allow little on each.
+    pub(super) dialling: Semaphore,
 }
 
 #[derive(Debug)]
@@ -45,7 +47,7 @@ struct Known {
 
 impl Http2 {
     pub(super) fn new(spoken: Spoken) -> Self {
-        Self { state: Mutex::new(State { spoken, connections: Vec::new() }), dialling: tokio::sync::Mutex::default() }
+        Self { state: Mutex::new(State { spoken, connections: Vec::new() }), dialling: Semaphore::new(DIALS) }
     }
 
     pub(super) fn spoken(&self) -> Spoken {
@@ -74,6 +76,13 @@ impl Http2 {
         })
     }
 
+    /// A connection whose other side has not said yet how many places there are.
+    pub(super) fn unsettled(&self) -> Option<Arc<Connection>> {
+        let state = self.state();
+        let is_unsettled = |known: &&Known| known.connection.is_usable() && !known.connection.is_settled();
+        state.connections.iter().find(is_unsettled).map(|known| Arc::clone(&known.connection))
+    }
+
     /// Lets go of connections that were not needed for a while, and of those that have ended.
     pub(super) fn sweep(&self) {
         let now = Instant::now();
@@ -97,5 +106,7 @@ impl Http2 {
     }
 }
 
+/// Connections that are made at once.
+const DIALS: usize = 4;
 /// As kept HTTP/1.1 connections: long enough for a page to be read.
 const IDLE: Duration = Duration::from_secs(60);

@@ -30,6 +30,11 @@ impl Http2Stream {
         self.send.poll_reset(cx).map(|_| ())
     }
 
+    /// Tells the other side that no more will come. Where it knows, or has gone, nothing is lost.
+    pub(crate) fn finish(&mut self) {
+        let _ = self.send.send_data(Bytes::new(), true);
+    }
+
     /// Tells the other side that the client's connection has failed (RFC 9113 §8.5).
     pub(crate) fn reset(&mut self) {
         self.send.send_reset(Reason::CONNECT_ERROR);
