@@ -14,6 +14,7 @@ const PRELUDE = `
     token: 'token-of-the-tests',
     apiBaseUrl: process.env.API,
     pollIntervalMs: 0,
+    gatewayHost: '127.0.0.1',
     ...options,
   });
   /** Says so if the process is still there after a moment, without keeping it there. */
