@@ -54,6 +54,15 @@ export async function startOrigin(serve = (socket) => socket.pipe(socket)) {
   return { port, target: `127.0.0.1:${port}`, sockets };
 }
 
+/** Sends a byte through a connect to a server that says it back. */
+export function exchange(socket) {
+  return new Promise((resolve, reject) => {
+    const fail = () => reject(new Error('the connect has ended'));
+    socket.once('close', fail).once('data', () => resolve(socket.off('close', fail)));
+    socket.write('x');
+  });
+}
+
 /** How a socket ends: `end` in peace, or the code of its error; and after how many milliseconds. */
 export function endOf(socket) {
   const since = performance.now();
