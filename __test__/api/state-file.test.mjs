@@ -1,75 +1,10 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect } from 'vitest';
-import { ApiError, InvalidUserTokenError } from '../support/api-package.mjs';
 import { ApiServer, send } from '../support/api-server.mjs';
-import {
-  test as base,
-  changes,
-  failureOf,
-  freePort,
-  messages,
-  TOKEN,
-  until,
-  visit,
-} from '../support/api-test.mjs';
-
-/** With a `folder` of its own, and `stateFile` in it, which is not there yet. */
-const test = base.extend({
-  // biome-ignore lint/correctness/noEmptyPattern: vitest reads the pattern to find dependencies
-  folder: async ({}, use) => {
-    const folder = await mkdtemp(join(tmpdir(), 'aluvia-state-'));
-    await use(folder);
-    await rm(folder, { recursive: true });
-  },
-  stateFile: async ({ folder }, use) => use(join(folder, 'state')),
-  /** Starts and stops a client whose configuration is saved then. */
-  save: async ({ api, newClient, stateFile }, use) =>
-    use(async () => {
-      api.account.rules = RULES;
-      const client = newClient({ stateFile });
-      await client.start();
-      await client.stop();
-    }),
-  /** That a start fails as if there were no file, with one warning, whose reason it returns. */
-  isIgnored: async ({ api, newClient, records, stateFile }, use) =>
-    use(async (options) => {
-      api.answer = (_, response) => send(response, 503, { error: { message: 'out of order' } });
-
-      const error = await failureOf(newClient({ stateFile, ...options }).start());
-
-      expect(error).toBeInstanceOf(ApiError);
-      expect(error.statusCode).toBe(503);
-      expect(error.message).toContain('out of order');
-      await until(() => expect(messages(records, 'warn')).toHaveLength(1));
-      const [{ fields }] = records.filter(({ level }) => level === 'warn');
-      expect(fields.file).toBe(stateFile);
-      return fields.reason;
-    }),
-});
-
-const RULES = ['shop.example', '*.news.example', '-out.news.example'];
-const ROUTES = { 'shop.example': 'gateway', 'a.news.example': 'gateway' };
-const DIRECT = { 'out.news.example': 'direct', 'other.example': 'direct' };
-
-const routesOf = (session) =>
-  Object.fromEntries(
-    Object.keys({ ...ROUTES, ...DIRECT }).map((host) => [host, session.explain(host).route]),
-  );
-
-/** What the API may do instead of its work, as a status or an answer. */
-const OUTAGES = [
-  ['answers 503', (response) => send(response, 503, '')],
-  ['answers 500', (response) => send(response, 500, { error: { message: 'out of order' } })],
-  ['answers 429', (response) => send(response, 429, '', { 'Retry-After': '60' })],
-  ['answers with HTML and 200', (response) => send(response, 200, '<html>Log in to the Wi-Fi')],
-  ['answers with no configuration', (response) => send(response, 200, { data: {} })],
-  ['resets the connection', (response) => response.socket.resetAndDestroy()],
-  ['breaks off', (response) => response.writeHead(200, { 'Content-Length': 9 }).end('{')],
-  ['does not answer', () => {}],
-];
+import { failureOf, messages, TOKEN, until, visit } from '../support/api-test.mjs';
+import { ROUTES, RULES, routesOf, test } from '../support/state-file.mjs';
 
 describe('a configuration that was fetched', () => {
   test('is saved for this user only, without the token', async ({ folder, stateFile, save }) => {
@@ -122,7 +57,7 @@ describe('a configuration that was fetched', () => {
     })();
     for (let n = 0; n < 30; n += 1) {
       const session = await newClient({ stateFile, apiBaseUrl: down.baseUrl }).start();
-      expect(routesOf(session)).toEqual({ ...ROUTES, ...DIRECT });
+      expect(routesOf(session)).toEqual(ROUTES);
     }
     await updating;
 
@@ -141,115 +76,13 @@ describe('a configuration that was fetched', () => {
       const session = await newClient({ stateFile: place(folder), pollIntervalMs: 50 }).start();
       await until(() => expect(api.polls.length).toBeGreaterThan(3));
 
-      expect(routesOf(session)).toEqual({ ...ROUTES, ...DIRECT });
+      expect(routesOf(session)).toEqual(ROUTES);
       expect((await visit(session, `${api.baseUrl}/user`)).status).toBe(200);
-      const warnings = records.filter(({ level }) => level === 'warn');
-      expect(warnings).toMatchObject([{ fields: { file: place(folder) } }]);
+      await until(() => expect(messages(records, 'warn')).toHaveLength(1));
+      const [{ fields }] = records.filter(({ level }) => level === 'warn');
+      expect(fields.file).toBe(place(folder));
     },
   );
-});
-
-describe('while the API is down', () => {
-  const startsAsBefore = async (session, records) => {
-    expect(routesOf(session)).toEqual({ ...ROUTES, ...DIRECT });
-    expect(session.explain('shop.example').source).toBe('state-file');
-    await until(() => expect(messages(records, 'warn')).toHaveLength(1));
-  };
-
-  test.for(OUTAGES)(
-    'and %s, a client routes as before',
-    async ([, fail], { api, newClient, records, stateFile, save }) => {
-      await save();
-      api.answer = (_, response) => fail(response);
-
-      const session = await newClient({ stateFile, apiTimeoutMs: 150 }).start();
-
-      await startsAsBefore(session, records);
-    },
-  );
-
-  test('and nobody listens there, a client routes as before', async ({
-    newClient,
-    records,
-    stateFile,
-    save,
-  }) => {
-    await save();
-    const apiBaseUrl = `http://127.0.0.1:${await freePort()}`;
-
-    await startsAsBefore(await newClient({ stateFile, apiBaseUrl }).start(), records);
-  });
-
-  test('and redirects to another host, a client routes as before', async ({
-    api,
-    newClient,
-    records,
-    stateFile,
-    save,
-  }) => {
-    await save();
-    const other = await ApiServer.start();
-    api.answer = (_, response) => send(response, 302, '', { Location: `${other.baseUrl}/user` });
-
-    await startsAsBefore(await newClient({ stateFile }).start(), records);
-
-    await other.close();
-    expect(other.requests).toEqual([]);
-  });
-
-  test('the saved credentials are good for the gateway', async ({
-    sandbox,
-    newClient,
-    stateFile,
-  }) => {
-    const options = { ...sandbox.clientOptions, stateFile };
-    sandbox.setRules(['shop.localhost']);
-    await (await newClient(options).start()).stop();
-    sandbox.api.fail({ status: 503 });
-
-    const session = await newClient(options).start();
-    const { body } = await visit(session, `${sandbox.sites['shop.localhost'].http}/`);
-
-    expect(session.explain('shop.localhost').source).toBe('state-file');
-    expect(JSON.parse(body)).toMatchObject({ via: 'gateway' });
-  });
-
-  test.for([401, 403, 404, 400])(
-    '%i fails as ever',
-    async (status, { api, newClient, records, stateFile, save }) => {
-      await save();
-      api.answer = (_, response) => send(response, status, '');
-
-      const error = await failureOf(newClient({ stateFile }).start());
-
-      expect(error).toBeInstanceOf(
-        status === 401 || status === 403 ? InvalidUserTokenError : ApiError,
-      );
-      expect(error.statusCode).toBe(status);
-      expect(messages(records, 'warn')).toEqual([]);
-    },
-  );
-});
-
-test('when the API comes back, polls bring its rules', async ({
-  api,
-  newClient,
-  records,
-  stateFile,
-  save,
-}) => {
-  await save();
-  const serve = api.answer;
-  api.answer = (_, response) => send(response, 503, '');
-  const session = await newClient({ stateFile, pollIntervalMs: 50 }).start();
-  api.account.rules = ['new.example'];
-
-  api.answer = serve;
-  await until(() => expect(session.explain('new.example').route).toBe('gateway'));
-
-  expect(session.explain('shop.example')).toMatchObject({ route: 'direct', source: 'api' });
-  expect(changes(records)).toEqual([expect.stringContaining('source')]);
-  await until(async () => expect(await readFile(stateFile, 'utf8')).toContain('new.example'));
 });
 
 describe('a file that is of no use is ignored with one warning', () => {
