@@ -7,6 +7,8 @@ import { isListening, test, until, visit } from '../support/api-test.mjs';
 const MANY = 1000;
 /** From the trigger to the end of the process. It is a tenth of that on a machine with nothing else to do. */
 const SOON = 1000;
+/** A busy machine may be late once or twice, to no fault of the process. */
+const LATE_ONCE = { retry: 2 };
 /** What a process says that did not end of its own will. */
 const CRASH = /abort|core dumped|panick|fatal|segmentation|terminate called/i;
 /** In a script: waits for a word on the standard input, which holds the process no longer then. */
@@ -18,7 +20,7 @@ const WORD = `
 
 /** Starts a script that says at which port a session listens; `tell` gives it the word. */
 async function launchSession(script, api) {
-  const running = launch(WORD + script, { api });
+  const running = launch(WORD + script, { api, tooLong: 50_000 });
   await running.hasSaid(' .');
   const session = { host: '127.0.0.1', port: Number(/port (\d+)/.exec(running.stdout)[1]) };
   return { running, session, tell: () => running.child.stdin.write('now') };
@@ -64,7 +66,7 @@ describe(`a process with ${MANY} connects`, () => {
     ['the end of its event loop after unref', 'await word(); session.unref();', { code: 0 }],
   ];
 
-  test.for(WAYS)('ends soon by %s', async ([, way, expected], { api }) => {
+  test.for(WAYS)('ends soon by %s', LATE_ONCE, async ([, way, expected], { api }) => {
     const { code = null, signal = null, says } = expected;
     const { running, tell } = await launchBusy(`${IN_MAIN} ${way}`, api);
     const since = performance.now();
@@ -79,7 +81,7 @@ describe(`a process with ${MANY} connects`, () => {
     expect(ended.stderr).toMatch(says ?? /^$/);
   });
 
-  test('in a worker ends soon by worker.terminate()', async ({ api }) => {
+  test('in a worker ends soon by worker.terminate()', LATE_ONCE, async ({ api }) => {
     const script = `${IN_WORKER} await word(); await worker.terminate(); console.log('terminated');`;
     const { running, tell } = await launchBusy(script, api);
     const since = performance.now();
