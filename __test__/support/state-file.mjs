@@ -14,7 +14,8 @@ export const test = base.extend({
   folder: async ({}, use) => {
     const folder = await mkdtemp(join(tmpdir(), 'aluvia-state-'));
     await use(folder);
-    await rm(folder, { recursive: true });
+    // A client that polls may still be writing.
+    await rm(folder, { recursive: true, maxRetries: 5 });
   },
   stateFile: async ({ folder }, use) => use(join(folder, 'state')),
   /** Starts and stops a client whose configuration is saved then. */
