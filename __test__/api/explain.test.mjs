@@ -58,6 +58,7 @@ describe('explain', () => {
       route: 'gateway',
       rule: '*.Example.com',
       reason: expect.stringMatching(/\w \w/),
+      source: 'api',
     });
     expect(explain('news.example.com')).toMatchObject({
       route: 'direct',

@@ -103,7 +103,7 @@ test('a client and a session have the members that index.d.ts declares, and no o
   expect(membersOf(client)).toEqual(['start', 'stop', 'updateRules', 'updateSessionId']);
   expect(membersOf(session)).toEqual(
     ['asNodeAgent', 'asPlaywright', 'asPuppeteer', 'close', 'explain', 'getUrl']
-      .concat(['host', 'port', 'ref', 'stop', 'unref', 'url'])
+      .concat(['getLocalAuth', 'getUrlWithLogin', 'host', 'port', 'ref', 'stop', 'unref', 'url'])
       .sort(),
   );
 });

@@ -14,6 +14,7 @@ const PRELUDE = `
     token: 'token-of-the-tests',
     apiBaseUrl: process.env.API,
     pollIntervalMs: 0,
+    gatewayHost: '127.0.0.1',
     ...options,
   });
   /** Says so if the process is still there after a moment, without keeping it there. */
@@ -21,7 +22,10 @@ const PRELUDE = `
 `;
 
 /** Runs a script with an API in a process of its own: `{ code, signal, stdout, stderr, exit }`, which fill up. */
-export function launch(script, { api, env, isModule = false, prelude = PRELUDE } = {}) {
+export function launch(
+  script,
+  { api, env, isModule = false, prelude = PRELUDE, tooLong = TOO_LONG } = {},
+) {
   const head = isModule ? '' : `${prelude}\n`;
   const body = isModule ? script : `(async () => {${script}})();`;
   const child = spawn(
@@ -36,7 +40,7 @@ export function launch(script, { api, env, isModule = false, prelude = PRELUDE }
   child.stderr.setEncoding('utf8').on('data', (text) => {
     running.stderr += text;
   });
-  const timer = setTimeout(() => child.kill('SIGKILL'), TOO_LONG);
+  const timer = setTimeout(() => child.kill('SIGKILL'), tooLong);
   running.exit = once(child, 'close').then(([code, signal]) => {
     clearTimeout(timer);
     return Object.assign(running, { code, signal });

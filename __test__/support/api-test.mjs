@@ -33,6 +33,8 @@ export const test = base.extend({
         token: TOKEN,
         apiBaseUrl: api.baseUrl,
         pollIntervalMs: 0,
+        // One of another host would be warned of.
+        gatewayHost: '127.0.0.1',
         drainTimeoutMs: 100,
         logger: (record) => records.push(record),
         ...options,
