@@ -1,0 +1,41 @@
+// @ts-check
+'use strict';
+
+/** Starting and stopping, again and again, in one process. */
+
+const { Subject } = require('../subject.js');
+const { mebibytes } = require('../text.js');
+
+/** @typedef {import('../host.js').Holdings} Holdings */
+
+/** @type {import('./index.js').Row} */
+const cycles = {
+  id: 'cycles',
+  promise: 'A stopped session leaves nothing behind: 200 times started and stopped',
+  async measure(peer) {
+    const subject = await Subject.start(peer);
+    await subject.order('stop', true);
+    /** @type {Holdings} */
+    const before = await subject.order('cycles', WARM_UP);
+    /** @type {Holdings} */
+    const after = await subject.order('cycles', CYCLES);
+    await subject.end();
+    const growth = after.residentBytes - before.residentBytes;
+    return {
+      text:
+        `descriptors ${before.descriptors} → ${after.descriptors}, ` +
+        `threads ${before.threads} → ${after.threads}, memory ${mebibytes(growth)}`,
+      isKept:
+        after.descriptors <= before.descriptors &&
+        after.threads <= before.threads &&
+        growth < PROMISED_BYTES,
+    };
+  },
+};
+
+const WARM_UP = 20;
+const CYCLES = 200;
+/** What the allocator keeps, not what is lost in each cycle. */
+const PROMISED_BYTES = 8 * 1024 * 1024;
+
+module.exports = { cycles };
