@@ -22,6 +22,7 @@ const { setTimeout: sleep } = require('node:timers/promises');
  * @property {string} username for the gateway
  * @property {string} password
  * @property {object} options further ones of this package
+ * @property {boolean} isLoggerAttached whether the logger of this package refers to the session that it logs for
  */
 
 /**
@@ -47,21 +48,28 @@ const settings = JSON.parse(process.argv[3]);
 const STARTS = {
   async aluvia() {
     const { AluviaClient } = require('../../index.js');
-    const { apiBaseUrl, gatewayPort, options } = settings;
+    const { apiBaseUrl, gatewayPort, isLoggerAttached, options } = settings;
+    /** @type {import('../../index.js').AluviaClientSession | undefined} */
+    let session;
+    const logger = isLoggerAttached ? () => session : ignore;
     const client = new AluviaClient({
       token: 'reliability',
       apiBaseUrl,
       gatewayHost: '127.0.0.1',
       gatewayPort,
-      logger: () => {},
+      logger,
       ...options,
     });
-    const session = await client.start();
-    return { port: session.port, stop: () => session.stop() };
+    const started = await client.start();
+    session = started;
+    return { port: started.port, stop: () => started.stop() };
   },
   'proxy-chain-2': () => startProxyChain('proxy-chain-2'),
   'proxy-chain-3': () => startProxyChain('proxy-chain-3'),
 };
+
+/** On its own, so that it keeps nothing of what is around it. */
+function ignore() {}
 
 /** As the predecessor of this package used it. @param {string} name @returns {Promise<Proxy>} */
 async function startProxyChain(name) {

@@ -21,6 +21,7 @@ const { Listener } = require('./listener.js');
  * @typedef {object} Setting
  * @property {number} [gatewayPort]
  * @property {object} [options] of this package
+ * @property {boolean} [isLoggerAttached] whether its logger refers to the session
  * @property {number} [descriptors] how many the process may have
  */
 
@@ -43,7 +44,9 @@ class Subject {
   }
 
   /** @param {Peer} peer @param {Setting} [setting] */
-  static async start(peer, { gatewayPort = CLOSED_PORT, options = {}, descriptors } = {}) {
+  static async start(peer, setting = {}) {
+    const { gatewayPort = CLOSED_PORT, options = {}, isLoggerAttached = false } = setting;
+    const { descriptors } = setting;
     const account = await Listener.start(http.createServer(answerAsApi));
     const settings = {
       apiBaseUrl: `http://127.0.0.1:${account.port}`,
@@ -51,6 +54,7 @@ class Subject {
       gatewayName: GATEWAY_NAME,
       ...LOGIN,
       options,
+      isLoggerAttached,
     };
     const args = [peer.id, JSON.stringify(settings)];
     const execution =

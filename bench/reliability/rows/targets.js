@@ -63,7 +63,7 @@ function told(answers) {
 
 const METADATA = '169.254.169.254';
 const METADATA_SPELLINGS = [`${METADATA}:80`, '2852039166:80', `[::ffff:${METADATA}]:80`];
-// `localhost` belongs to the gateway here.
-const OWN_SPELLINGS = ['127.0.0.1', 'own.localhost', '0.0.0.0', '[::ffff:127.0.0.1]'];
+// No names: `localhost` belongs to the gateway here, and others have nobody to resolve them.
+const OWN_SPELLINGS = ['127.0.0.1', '2130706433', '0.0.0.0', '[::ffff:127.0.0.1]'];
 
 module.exports = { metadata, ownPort };
