@@ -45,7 +45,8 @@ async function grow(peer, isLoggerAttached) {
   };
 }
 
-const WARM_UP = 20;
+/** Until the allocator has what it keeps. */
+const WARM_UP = 100;
 const CYCLES = 200;
 /** What the allocator keeps, not what is lost in each cycle. */
 const PROMISED_BYTES = 8 * 1024 * 1024;
