@@ -57,9 +57,10 @@ async function startServer(command, args, port) {
  * @param {string} script
  * @param {string[]} args
  * @param {Record<string, string>} env
+ * @param {import('node:child_process').ForkOptions} [execution]
  */
-function startScript(script, args, env) {
-  return track(fork(script, args, { env: { ...process.env, ...env }, execArgv: [] }));
+function startScript(script, args, env, execution) {
+  return track(fork(script, args, { env: { ...process.env, ...env }, execArgv: [], ...execution }));
 }
 
 /** @template {ChildProcess} Child @param {Child} child @returns {Child} */
