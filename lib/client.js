@@ -9,7 +9,7 @@ const {
   rememberCaller,
   showCaller,
 } = require('./errors.js');
-const { guard, writeToConsole } = require('./log.js');
+const { Log, writeToConsole } = require('./log.js');
 const { native } = require('./native.js');
 const { checkString, checkStrings, checkTypes, unknownOptions } = require('./options.js');
 const { AluviaClientSession } = require('./session.js');
@@ -37,6 +37,8 @@ const { AluviaClientSession } = require('./session.js');
 class AluviaClient {
   #native;
   #login;
+  /** Kept for as long as something may be logged: the native side does not hold it. */
+  #log;
   #warn;
   /** @type {Start | undefined} */
   #start;
@@ -57,13 +59,16 @@ class AluviaClient {
       ...rest
     } = showCaller(AluviaClient, () => checkTypes(options));
     const { NativeClient } = native();
-    const log = guard(logger);
+    const log = new Log(logger);
+    this.#log = log;
     this.#login = rest.localAuth;
     /** @param {string} message @param {Array<[string, string]>} [fields] */
     this.#warn = (message, fields = []) => {
-      if (logLevel !== 'silent') log({ level: 'warn', message, fields });
+      if (logLevel !== 'silent') log.write({ level: 'warn', message, fields });
     };
-    this.#native = callNative(AluviaClient, () => NativeClient.create(rest, logLevel, log));
+    this.#native = callNative(AluviaClient, () =>
+      NativeClient.create(rest, logLevel, log.forNative()),
+    );
     for (const name of unknownOptions(options)) {
       this.#warn('unknown option ignored', [['option', name]]);
     }
@@ -132,6 +137,7 @@ class AluviaClient {
     const session = new AluviaClientSession(result, {
       onStopping: (stopped) => this.#forget(session, stopped),
       login: this.#login,
+      log: this.#log,
       warn: this.#warn,
     });
     if (start.isCancelled) {

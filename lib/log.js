@@ -28,22 +28,33 @@ function onOneLine(text) {
 }
 
 /**
- * A function that the native side may call: it turns native records into public ones and never throws, since an exception in
- * such a call would end the process.
+ * What the native side may call instead of a logger: it turns native records into public ones and never throws, since an
+ * exception in such a call would end the process.
  *
- * @param {(record: LogRecord) => void} logger
- * @returns {(record: import('../binding.js').NativeLogRecord) => void}
+ * The native side holds on to what it calls, where no garbage collector can see that it does. A logger that refers to its
+ * session would never be let go: so it gets a function that refers to this object only weakly, and clients and sessions hold
+ * this object.
  */
-function guard(logger) {
-  let hasFailed = false;
-  /** @param {unknown} thrown */
-  const warnOnce = (thrown) => {
-    if (hasFailed) return;
-    hasFailed = true;
-    process.emitWarning(`the logger has thrown: ${textOf(thrown)}`, { code: 'ALUVIA_LOGGER' });
-  };
-  return ({ level, message, fields }) => {
+class Log {
+  #logger;
+  #hasFailed = false;
+
+  /** @param {(record: LogRecord) => void} logger */
+  constructor(logger) {
+    this.#logger = logger;
+  }
+
+  /** @returns {(record: import('../binding.js').NativeLogRecord) => void} */
+  forNative() {
+    const weak = new WeakRef(this);
+    return (record) => weak.deref()?.write(record);
+  }
+
+  /** @param {import('../binding.js').NativeLogRecord} record */
+  write({ level, message, fields }) {
     try {
+      // Called as a function of its own, not as a method of this.
+      const logger = this.#logger;
       /** @type {unknown} */
       const logged = logger({
         level: /** @type {LogRecord['level']} */ (level),
@@ -51,11 +62,18 @@ function guard(logger) {
         fields: Object.fromEntries(fields),
         time: new Date(),
       });
-      if (logged instanceof Promise) logged.catch(warnOnce);
+      if (logged instanceof Promise) logged.catch((thrown) => this.#warnOnce(thrown));
     } catch (thrown) {
-      warnOnce(thrown);
+      this.#warnOnce(thrown);
     }
-  };
+  }
+
+  /** @param {unknown} thrown */
+  #warnOnce(thrown) {
+    if (this.#hasFailed) return;
+    this.#hasFailed = true;
+    process.emitWarning(`the logger has thrown: ${textOf(thrown)}`, { code: 'ALUVIA_LOGGER' });
+  }
 }
 
 /**
@@ -71,4 +89,4 @@ function textOf(thrown) {
   }
 }
 
-module.exports = { guard, writeToConsole };
+module.exports = { Log, writeToConsole };

@@ -33,6 +33,9 @@ class AluviaClientSession {
   #login;
   /** @type {(message: string) => void} */
   #warn;
+  #hasWarned = false;
+  /** Kept for as long as something may be logged: the native side does not hold it. */
+  #log;
   /** Holds the process, and this object, for as long as the session runs. */
   #hold;
 
@@ -41,14 +44,16 @@ class AluviaClientSession {
    * @param {object} surroundings
    * @param {(stopped: Promise<void>) => void} surroundings.onStopping called once, when the session begins to stop
    * @param {Login} [surroundings.login] what clients log in with
+   * @param {object} surroundings.log what the native side logs to
    * @param {(message: string) => void} surroundings.warn writes to the log
    */
-  constructor(native, { onStopping, login, warn }) {
+  constructor(native, { onStopping, login, log, warn }) {
     this.#native = native;
     this.#onStopping = onStopping;
     this.#login = login;
     this.#warn = warn;
-    this.#hold = setInterval(() => this.#native, FOR_EVER);
+    this.#log = log;
+    this.#hold = setInterval(() => [this.#native, this.#log], FOR_EVER);
     this.host = native.host;
     this.port = native.port;
     this.url = `http://${this.host}:${this.port}`;
@@ -72,7 +77,8 @@ class AluviaClientSession {
   }
 
   asPuppeteer() {
-    if (this.#login) {
+    if (this.#login && !this.#hasWarned) {
+      this.#hasWarned = true;
       this.#warn(
         'Chromium takes no credentials from its command line: call page.authenticate(session.getLocalAuth()) for each page',
       );

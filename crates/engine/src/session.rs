@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tracing::{info, warn};
 
 use crate::config::{Config, GatewayConfig, GatewayProtocol};
-use crate::control::{Api, ApiError, Control, Update};
+use crate::control::{self, Api, ApiError, Control, Update};
 use crate::data::{Listeners, Proxy, ProxySettings, Resolve, SystemResolver};
 use crate::policy::{Host, HostError};
 use crate::shutdown::Shutdown;
@@ -200,7 +200,7 @@ impl Session {
 
 /// An HTTP client of its own: one that outlived its runtime would use connections whose tasks are gone.
 async fn update_without_session(config: &Config, update: &Update) -> Result<(), ApiError> {
-    Api::new(&config.api, &config.roots).update(update).await.map(|_| ())
+    control::update_alone(&Api::new(&config.api, &config.roots), config.state_file.as_ref(), update).await
 }
 
 impl Drop for Session {

@@ -36,6 +36,8 @@ pub(crate) struct Control {
     publisher: Publisher,
     known: Mutex<Known>,
     state_file: Option<StateFile>,
+    /// Where the API was down at the start: for how long it asked not to be asked again, if it did.
+    outage: Option<Option<Duration>>,
     /// Held while the state file is written: the last one to be known is the last one to be saved.
     saving: tokio::sync::Mutex<()>,
     /// Held while an update is under way: updates happen one after the other.
@@ -68,11 +70,15 @@ impl Control {
     /// Fetches the first snapshot. Where the API is down, a state file may have one.
     pub(crate) async fn start(api: Api, state_file: Option<&StateFileConfig>) -> Result<(Self, Reader), ApiError> {
         let state_file = state_file.map(|config| StateFile::new(config, api.token()));
+        let mut outage = None;
         let (account, source, etag) = match api.fetch(None).await {
             Ok(Fetched::Changed { account, etag }) => (account, Source::Api, etag),
             Ok(Fetched::Unchanged) => return Err(ApiError::NotAsked),
             Err(error) => match &state_file {
-                Some(file) if error.is_outage() => (load(file, error).await?, Source::StateFile, None),
+                Some(file) if error.is_outage() => {
+                    outage = Some(error.retry_after());
+                    (load(file, error).await?, Source::StateFile, None)
+                }
                 _ => return Err(error),
             },
         };
@@ -85,6 +91,7 @@ impl Control {
             publisher,
             known,
             state_file,
+            outage,
             saving: tokio::sync::Mutex::default(),
             updating: tokio::sync::Mutex::default(),
         };
@@ -187,6 +194,27 @@ fn changes(last: &Snapshot, next: &Snapshot) -> Vec<&'static str> {
         ("source", last.source == next.source),
     ];
     compared.into_iter().filter(|(_, is_same)| !is_same).map(|(name, _)| name).collect()
+}
+
+/// Sends an update while no session runs. A state file has the new configuration then, or none: the old one would bring the
+/// old rules back.
+pub(crate) async fn update_alone(
+    api: &Api,
+    state_file: Option<&StateFileConfig>,
+    update: &Update,
+) -> Result<(), ApiError> {
+    let told = api.update(update).await?;
+    let Some(config) = state_file else { return Ok(()) };
+    let file = StateFile::new(config, api.token());
+    let path = file.path().display().to_string();
+    let renewed = tokio::task::spawn_blocking(move || match told {
+        Some(account) => file.save(&account),
+        None => file.remove(),
+    });
+    if let Err(error) = renewed.await.unwrap_or_else(|_| Err(std::io::Error::other("writing was cut off"))) {
+        warn!(file = path, %error, "the saved configuration is older than the update, and cannot be replaced");
+    }
+    Ok(())
 }
 
 /// What was saved, instead of what the API does not tell. The error is the API's where that is of no use.

@@ -23,8 +23,15 @@ impl Control {
 
     async fn poll_forever(&self, interval: Duration) {
         let mut backoff = Backoff::new(interval);
-        let mut wait = backoff.first();
         let mut outage = Outage::default();
+        let mut wait = match self.outage {
+            // That was said at the start.
+            Some(retry_after) => {
+                outage.has_warned = true;
+                backoff.failed(retry_after)
+            }
+            None => backoff.first(),
+        };
         let mut rejected = None;
         loop {
             if outage.is_over() {

@@ -109,6 +109,14 @@ impl StateFile {
 }
 
 impl StateFile {
+    /// Removes the file, if there is one.
+    pub(super) fn remove(&self) -> io::Result<()> {
+        match fs::remove_file(&self.path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+
     /// Removes what processes that were killed while they wrote have left: it has credentials in it. As far as that goes.
     fn remove_leftovers(&self, name: &str) {
         let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
