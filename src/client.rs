@@ -114,6 +114,13 @@ impl NativeClient {
     }
 }
 
+impl Drop for NativeClient {
+    /// The environment ends, a worker's for example: nobody waits for the start any more.
+    fn drop(&mut self) {
+        self.cancel_start();
+    }
+}
+
 #[napi]
 impl NativeSession {
     /// The port that the proxy listens on.
