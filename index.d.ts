@@ -52,8 +52,9 @@ export interface AluviaClientOptions {
   localAuth?: boolean | LocalLogin;
   /**
    * Addresses and CIDR blocks that requests may lead to although they are refused otherwise: link-local addresses
-   * (`169.254.0.0/16`, `fe80::/10`; clouds keep the metadata of their machines there), multicast, broadcast, and
-   * `0.0.0.0/8`. Names count by what they resolve to. Default: none.
+   * (`169.254.0.0/16`, `fe80::/10`; clouds keep the metadata of their machines there), the same clouds' IPv6 addresses for it
+   * (`fd00:ec2::254`, `fd00:ec2::23`, `fd20:ce::254`), multicast, broadcast, and `0.0.0.0/8`. Names count by what they resolve
+   * to, and IPv6 addresses by the IPv4 one in them. Default: none.
    */
   allowTargets?: string[];
   /**
