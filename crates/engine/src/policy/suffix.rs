@@ -4,15 +4,28 @@
 //! section, `google.github.io` would match `google.*`. The crate's own look-up knows both sections and does not tell
 //! them apart, its table does.
 
+use std::sync::LazyLock;
+
 use public_suffix::{ListProvider, PublicSuffixList, Table};
+use rustc_hash::FxHashMap;
 
 /// The suffix of a name in lower-case A-labels, without a trailing dot. An unlisted top-level domain is a suffix by the
 /// list's default rule.
 pub(super) fn public_suffix(name: &str) -> &str {
-    let mut suffix = last_label(name);
-    let mut children = Children { first: 0, end: List::NUM_TLD, has_wildcard: false };
+    let label = last_label(name);
+    match TOP_LEVEL.get(label) {
+        Some(top) if top.has_suffixes_below => suffix_below(name, label, &top.children),
+        _ => label,
+    }
+}
+
+/// The suffix of a name that ends in a top-level domain with suffixes below it.
+fn suffix_below<'n>(name: &'n str, top_level: &'n str, children: &Children) -> &'n str {
+    let mut suffix = top_level;
+    let mut children = *children;
     let mut rest = name;
-    loop {
+    while let Some((before, _)) = rest.rsplit_once('.') {
+        rest = before;
         let label = last_label(rest);
         let from_here = &name[rest.len() - label.len()..];
         // A wildcard stands for every label below it, so that what follows is an exception to it or a rule of its own.
@@ -26,10 +39,26 @@ pub(super) fn public_suffix(name: &str) -> &str {
             Kind::Inner => {}
         }
         children = node.children;
-        match rest.rsplit_once('.') {
-            Some((before, _)) => rest = before,
-            None => return suffix,
-        }
+    }
+    suffix
+}
+
+/// The top-level domains, which every look-up begins with: most are found here, and have nothing below them.
+static TOP_LEVEL: LazyLock<FxHashMap<&'static str, TopLevel>> = LazyLock::new(|| {
+    let nodes = &List::NODES[..List::NUM_TLD as usize];
+    nodes.iter().map(|node| (text(*node), TopLevel::of(Node::unpack(*node)))).collect()
+});
+
+struct TopLevel {
+    children: Children,
+    /// Within the ICANN section.
+    has_suffixes_below: bool,
+}
+
+impl TopLevel {
+    fn of(Node { is_icann, children, .. }: Node) -> Self {
+        let has_suffixes_below = is_icann && (children.has_wildcard || children.nodes().any(|node| node.is_icann));
+        Self { children, has_suffixes_below }
     }
 }
 
@@ -38,6 +67,7 @@ fn last_label(name: &str) -> &str {
 }
 
 /// The labels that may stand before another.
+#[derive(Clone, Copy)]
 struct Children {
     first: u32,
     end: u32,
@@ -59,6 +89,10 @@ enum Kind {
 }
 
 impl Children {
+    fn nodes(&self) -> impl Iterator<Item = Node> {
+        List::NODES[self.first as usize..self.end as usize].iter().map(|node| Node::unpack(*node))
+    }
+
     fn find(&self, label: &str) -> Option<Node> {
         let nodes = &List::NODES[self.first as usize..self.end as usize];
         nodes.binary_search_by(|node| text(*node).cmp(label)).ok().map(|at| Node::unpack(nodes[at]))
