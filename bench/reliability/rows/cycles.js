@@ -11,7 +11,7 @@ const { mebibytes } = require('../text.js');
 /** @type {import('./index.js').Row} */
 const cycles = {
   id: 'cycles',
-  promise: 'A stopped session leaves nothing behind: 200 times started and stopped',
+  promise: 'A stopped session leaves nothing behind: 1,000 times started and stopped',
   async measure(peer) {
     const usual = await grow(peer, false);
     if (peer.id !== 'aluvia') return usual;
@@ -47,8 +47,8 @@ async function grow(peer, isLoggerAttached) {
 
 /** Until the allocator has what it keeps. */
 const WARM_UP = 100;
-const CYCLES = 200;
+const CYCLES = 1000;
 /** What the allocator keeps, not what is lost in each cycle. */
-const PROMISED_BYTES = 8 * 1024 * 1024;
+const PROMISED_BYTES = 5 * 1024 * 1024;
 
 module.exports = { cycles };
