@@ -39,7 +39,6 @@ class AluviaClient {
   #login;
   /** Kept for as long as something may be logged: the native side does not hold it. */
   #log;
-  #warn;
   /** @type {Start | undefined} */
   #start;
   /** @type {Running | undefined} */
@@ -59,18 +58,14 @@ class AluviaClient {
       ...rest
     } = showCaller(AluviaClient, () => checkTypes(options));
     const { NativeClient } = native();
-    const log = new Log(logger);
+    const log = new Log(logger, logLevel);
     this.#log = log;
     this.#login = rest.localAuth;
-    /** @param {string} message @param {Array<[string, string]>} [fields] */
-    this.#warn = (message, fields = []) => {
-      if (logLevel !== 'silent') log.write({ level: 'warn', message, fields });
-    };
     this.#native = callNative(AluviaClient, () =>
       NativeClient.create(rest, logLevel, log.forNative()),
     );
     for (const name of unknownOptions(options)) {
-      this.#warn('unknown option ignored', [['option', name]]);
+      log.warn('unknown option ignored', [['option', name]]);
     }
   }
 
@@ -138,7 +133,6 @@ class AluviaClient {
       onStopping: (stopped) => this.#forget(session, stopped),
       login: this.#login,
       log: this.#log,
-      warn: this.#warn,
     });
     if (start.isCancelled) {
       await session.stop();

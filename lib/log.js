@@ -37,11 +37,18 @@ function onOneLine(text) {
  */
 class Log {
   #logger;
+  #isSilent;
   #hasFailed = false;
 
-  /** @param {(record: LogRecord) => void} logger */
-  constructor(logger) {
+  /** @param {(record: LogRecord) => void} logger @param {string} level */
+  constructor(logger, level) {
     this.#logger = logger;
+    this.#isSilent = level === 'silent';
+  }
+
+  /** @param {string} message @param {Array<[string, string]>} [fields] */
+  warn(message, fields = []) {
+    if (!this.#isSilent) this.write({ level: 'warn', message, fields });
   }
 
   /** @returns {(record: import('../binding.js').NativeLogRecord) => void} */

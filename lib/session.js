@@ -31,8 +31,6 @@ class AluviaClientSession {
   #stopped;
   /** @type {Login | undefined} */
   #login;
-  /** @type {(message: string) => void} */
-  #warn;
   #hasWarned = false;
   /** Kept for as long as something may be logged: the native side does not hold it. */
   #log;
@@ -44,14 +42,12 @@ class AluviaClientSession {
    * @param {object} surroundings
    * @param {(stopped: Promise<void>) => void} surroundings.onStopping called once, when the session begins to stop
    * @param {Login} [surroundings.login] what clients log in with
-   * @param {object} surroundings.log what the native side logs to
-   * @param {(message: string) => void} surroundings.warn writes to the log
+   * @param {import('./log.js').Log} surroundings.log what the native side logs to
    */
-  constructor(native, { onStopping, login, log, warn }) {
+  constructor(native, { onStopping, login, log }) {
     this.#native = native;
     this.#onStopping = onStopping;
     this.#login = login;
-    this.#warn = warn;
     this.#log = log;
     this.#hold = setInterval(() => [this.#native, this.#log], FOR_EVER);
     this.host = native.host;
@@ -79,7 +75,7 @@ class AluviaClientSession {
   asPuppeteer() {
     if (this.#login && !this.#hasWarned) {
       this.#hasWarned = true;
-      this.#warn(
+      this.#log.warn(
         'Chromium takes no credentials from its command line: call page.authenticate(session.getLocalAuth()) for each page',
       );
     }

@@ -45,14 +45,14 @@ pub(crate) struct Control {
 }
 
 /// What the next poll starts from.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 struct Known {
     /// The entity tag of the snapshot in force, where it is known.
     etag: Option<String>,
-    /// What was told last.
-    account: Account,
-    /// What was saved last, and when.
-    saved: Option<(Account, Instant)>,
+    /// What was told last, where it is kept in a state file.
+    account: Option<Account>,
+    /// When that was saved; never, where it is news.
+    saved: Option<Instant>,
     /// Counts the updates: an answer to a question asked before an update is older than the update.
     updates: u64,
 }
@@ -63,6 +63,13 @@ impl Known {
     fn outdate(&mut self) {
         self.updates += 1;
         self.etag = None;
+    }
+
+    /// Remembers what is to be saved.
+    fn note(&mut self, account: &Account) {
+        if self.account.as_ref() != Some(account) {
+            (self.account, self.saved) = (Some(account.clone()), None);
+        }
     }
 }
 
@@ -82,10 +89,11 @@ impl Control {
                 _ => return Err(error),
             },
         };
-        let first = account.clone().into_snapshot(source);
+        let kept = state_file.as_ref().map(|_| account.clone());
+        let first = account.into_snapshot(source);
         warn_of_unusable_rules(&first.rules, &RuleSet::default());
         let (publisher, reader) = snapshot::channel(first);
-        let known = Mutex::new(Known { etag, updates: 0, account: account.clone(), saved: None });
+        let known = Mutex::new(Known { etag, updates: 0, account: kept, saved: None });
         let control = Self {
             api,
             publisher,
@@ -119,8 +127,7 @@ impl Control {
             let mut known = self.known();
             // A poll may have come in between, and what it knows is not what is in force now.
             known.outdate();
-            known.account = account.clone();
-            self.put_in_force(account.into_snapshot(Source::Api));
+            self.put_in_force(&mut known, account);
         }
         self.save().await;
         Ok(())
@@ -128,17 +135,19 @@ impl Control {
 
     /// One poll.
     async fn poll(&self) -> Result<(), ApiError> {
-        let asked = self.known().clone();
-        let fetched = self.api.fetch(asked.etag.as_deref()).await?;
+        let (etag, updates) = {
+            let known = self.known();
+            (known.etag.clone(), known.updates)
+        };
+        let fetched = self.api.fetch(etag.as_deref()).await?;
         {
             let mut known = self.known();
-            if known.updates != asked.updates {
+            if known.updates != updates {
                 return Ok(());
             }
             if let Fetched::Changed { account, etag } = fetched {
                 known.etag = etag;
-                known.account = account.clone();
-                self.put_in_force(account.into_snapshot(Source::Api));
+                self.put_in_force(&mut known, account);
             }
         }
         self.save().await;
@@ -150,25 +159,28 @@ impl Control {
         let Some(file) = &self.state_file else { return };
         let _one_at_a_time = self.saving.lock().await;
         let account = {
-            let known = self.known();
-            let is_saved =
-                |(saved, since): &(Account, Instant)| *saved == known.account && since.elapsed() < SAVED_IS_FRESH;
-            if known.saved.as_ref().is_some_and(is_saved) {
+            let mut known = self.known();
+            if known.saved.is_some_and(|saved| saved.elapsed() < SAVED_IS_FRESH) {
                 return;
             }
+            // What comes while this is written is news again.
+            known.saved = Some(Instant::now());
             known.account.clone()
         };
-        let (writer, written) = (file.clone(), account.clone());
-        let saved = tokio::task::spawn_blocking(move || writer.save(&written)).await;
+        let (Some(account), writer) = (account, file.clone()) else { return };
+        let saved = tokio::task::spawn_blocking(move || writer.save(&account)).await;
         match saved.unwrap_or_else(|_| Err(std::io::Error::other("writing was cut off"))) {
             Ok(()) => debug!(file = %file.path().display(), "configuration saved"),
             // Said once: the next attempt is due when the configuration changes, or in an hour.
             Err(error) => warn!(file = %file.path().display(), %error, "the configuration cannot be saved"),
         }
-        self.known().saved = Some((account, Instant::now()));
     }
 
-    fn put_in_force(&self, next: Snapshot) {
+    fn put_in_force(&self, known: &mut Known, account: Account) {
+        if self.state_file.is_some() {
+            known.note(&account);
+        }
+        let next = account.into_snapshot(Source::Api);
         let last = self.publisher.current();
         let changes = changes(&last, &next);
         if changes.is_empty() {

@@ -96,7 +96,7 @@ impl Request {
             is_repeatable: is_idempotent(head.method) && facts.has_no_body(),
             wants_websocket: facts.wants_websocket,
             has_left: false,
-            expects_continue: head.fields().any(|field| field.name == Name::Expect),
+            expects_continue: facts.expects_continue,
         }))
     }
 }
@@ -108,6 +108,7 @@ struct Facts<'b> {
     has_host: bool,
     is_persistent: bool,
     wants_websocket: bool,
+    expects_continue: bool,
     max_forwards: Option<u64>,
     /// Members of `Connection` that name fields.
     nominated: Vec<&'b [u8]>,
@@ -130,6 +131,7 @@ impl<'b> Facts<'b> {
             has_host: false,
             is_persistent: false,
             wants_websocket: false,
+            expects_continue: false,
             max_forwards: None,
             nominated: Vec::new(),
         };
@@ -145,6 +147,7 @@ impl<'b> Facts<'b> {
                 Name::Upgrade => {
                     names_websocket |= list(field.value).any(|member| member.eq_ignore_ascii_case(b"websocket"));
                 }
+                Name::Expect => facts.expects_continue = true,
                 Name::MaxForwards => {
                     facts.max_forwards = std::str::from_utf8(field.value).ok().and_then(|text| text.parse().ok());
                 }

@@ -143,9 +143,9 @@ impl Connector {
     ) -> Result<(Upstream, BytesMut), ConnectError> {
         let mut outcome = Err(GatewayError::Closed);
         for _ in 0..MAX_ATTEMPTS {
-            let place = match self.http2_place().await? {
-                Ok(place) => place,
-                Err(http1) => return ask(http1, authority, credentials).await.map_err(ConnectError::Refusal),
+            let place = match self.http2_link().await? {
+                Link::Http2(place) => place,
+                link => return self.connect_over(link, authority, credentials).await,
             };
             let silence = pin!(place.silence());
             let asked = pin!(place.connect(authority, credentials));
@@ -154,7 +154,7 @@ impl Connector {
                 // The gateway is slow, or has forgotten this connection: whichever answers first.
                 Either::Right(((), asked)) => {
                     let another = pin!(async {
-                        let link = self.dial_link().await?;
+                        let link = self.http2_link().await?;
                         self.connect_over(link, authority, credentials).await
                     });
                     return match select(asked, another).await {
@@ -174,21 +174,18 @@ impl Connector {
     }
 
     /// A place on an HTTP/2 connection, or a new connection that speaks something else by now.
-    async fn http2_place(self: &Arc<Self>) -> Result<Result<Place, Upstream>, ConnectError> {
+    async fn http2_link(&self) -> Result<Link, ConnectError> {
         if let Some(place) = self.http2.take() {
-            return Ok(Ok(place));
+            return Ok(Link::Http2(place));
         }
         let _one_of_few = self.http2.dialling.acquire().await.expect("the semaphore is never closed");
         // One that has just been made may have room for all who wait here, as soon as it says so.
         if let Some(connection) = self.http2.unsettled() {
             connection.settled().await;
         }
-        if let Some(place) = self.http2.take() {
-            return Ok(Ok(place));
-        }
-        match self.dial_link().await? {
-            Link::Http1(stream) => Ok(Err(stream)),
-            Link::Http2(place) => Ok(Ok(place)),
+        match self.http2.take() {
+            Some(place) => Ok(Link::Http2(place)),
+            None => self.dial_link().await,
         }
     }
 
